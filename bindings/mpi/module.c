@@ -123,8 +123,7 @@ static bool has_failed(cusp_mpi_job *job, int code) {
 static bool gather_all(cusp_mpi_job *job) {
   text_job *t = (text_job *)job;
   long long total = 0;
-  if (has_failed(job,
-                 MPI_Allgather(&t->length, 1, MPI_INT, t->sizes, 1, MPI_INT, MPI_COMM_WORLD)))
+  if (has_failed(job, MPI_Allgather(&t->length, 1, MPI_INT, t->sizes, 1, MPI_INT, MPI_COMM_WORLD)))
     return false;
   for (int i = 0; i < cusp_mpi_state.size; i++) {
     t->places[i] = (int)total;

@@ -32,19 +32,19 @@ struct cusp_mpi_job {
   uint64_t number; /* from 1 */
   cusp_mpi_stage stage;
   MPI_Request arrival;
-  int64_t prints[2]; /* the largest of all processes' fingerprints and of their negatives */
+  int64_t prints[2];       /* the largest of all processes' fingerprints and of their negatives */
   double came, begin, end; /* when */
   char message[400];
 };
 
 typedef struct cusp_mpi {
   int rank, size;
-  bool one_machine;  /* all processes are on it */
-  double timeout;    /* seconds that the others may take to come */
-  double latency;    /* seconds that are added to each message, */
-  double bandwidth;  /* and bytes a second; 0: nothing is added */
-  bool broken;       /* a job was given up: nothing more is sent */
-  MPI_Comm asking;   /* questions about who waits, apart from all else */
+  bool one_machine; /* all processes are on it */
+  double timeout;   /* seconds that the others may take to come */
+  double latency;   /* seconds that are added to each message, */
+  double bandwidth; /* and bytes a second; 0: nothing is added */
+  bool broken;      /* a job was given up: nothing more is sent */
+  MPI_Comm asking;  /* questions about who waits, apart from all else */
 } cusp_mpi;
 
 extern cusp_mpi cusp_mpi_state;

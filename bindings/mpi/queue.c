@@ -49,8 +49,7 @@ static void run(cusp_mpi_job *job) {
 
 static void refuse(cusp_mpi_job *job) {
   snprintf(job->message, sizeof job->message,
-           "rank %d gave up an earlier call; the job has to be started again",
-           cusp_mpi_state.rank);
+           "rank %d gave up an earlier call; the job has to be started again", cusp_mpi_state.rank);
   leave(job, CUSP_MPI_FAILED);
 }
 
@@ -161,9 +160,11 @@ static void end_if_stuck(const cusp_mpi_job *job) {
   const double limit = cusp_mpi_state.timeout + GRACE;
   if (job->stage != CUSP_MPI_RUNNING || cusp_mpi_seconds() - job->begin < limit)
     return;
-  fprintf(stderr, "cusp: rank %d of %d: its collective call %llu, %s, has not ended in %g seconds,"
-          " though all processes had come\n", cusp_mpi_state.rank, cusp_mpi_state.size,
-          (unsigned long long)job->number, job->what, limit);
+  fprintf(stderr,
+          "cusp: rank %d of %d: its collective call %llu, %s, has not ended in %g seconds,"
+          " though all processes had come\n",
+          cusp_mpi_state.rank, cusp_mpi_state.size, (unsigned long long)job->number, job->what,
+          limit);
   _exit(EXIT_FAILURE);
 }
 

@@ -50,8 +50,9 @@ static void delay(size_t bytes) {
   if (cusp_mpi_state.bandwidth > 0)
     seconds += 2 * (p - 1) / p * (double)bytes / cusp_mpi_state.bandwidth;
   if (seconds > 0)
-    nanosleep(&(struct timespec){.tv_sec = (time_t)seconds,
-                                 .tv_nsec = (long)(fmod(seconds, 1) * 1e9)}, NULL);
+    nanosleep(
+        &(struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)(fmod(seconds, 1) * 1e9)},
+        NULL);
 }
 
 /* ------------------------------------------------------------------ all of it */
@@ -194,7 +195,8 @@ static bool add_rows(sum_job *s) {
   bool done = add_up(&s->job, marks, rows / 8 + 1, 1, MPI_UNSIGNED_CHAR, MPI_BOR);
   size_t marked = count_marks(marks, rows);
   if (done)
-    done = marked > rows / 2 ? add(s, s->sum.data, s->sum.count) : add_marked(s, marks, marked, row);
+    done =
+        marked > rows / 2 ? add(s, s->sum.data, s->sum.count) : add_marked(s, marks, marked, row);
   free(marks);
   return done;
 }

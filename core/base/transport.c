@@ -14,7 +14,8 @@ static bool wait_alone(uint64_t number, cusp_span *span, char *message, size_t b
   return true;
 }
 
-static const cusp_transport alone = {.rank = 0, .size = 1, .start = start_alone, .wait = wait_alone};
+static const cusp_transport alone = {
+    .rank = 0, .size = 1, .start = start_alone, .wait = wait_alone};
 static const cusp_transport *current = &alone;
 
 const cusp_transport *cusp_transport_get(void) { return current; }

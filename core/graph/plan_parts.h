@@ -51,9 +51,9 @@ typedef struct cusp_plan_output {
 struct cusp_plan {
   cusp_arena memory; /* holds the lists below */
   int n_leaves, n_results, n_outputs, n_steps;
-  int *begun, n_begun; /* steps that only begin something, in their order, */
-  int n_running;       /* those that have run, */
-  int n_ended;         /* and those that have ended too */
+  int *begun, n_begun;   /* steps that only begin something, in their order, */
+  int n_running;         /* those that have run, */
+  int n_ended;           /* and those that have ended too */
   cusp_array *constants; /* by leaf; data NULL: not a constant */
   size_t *result_bytes;  /* by result slot */
   cusp_plan_output *outputs;

@@ -177,8 +177,8 @@ void cusp_profile_leave(cusp_profile *profile, const cusp_profile_frame *frame) 
   step->runs++;
   count_seconds(profile, frame->step, seconds, profile->inner);
   profile->inner = frame->inner + seconds;
-  note(profile, (cusp_profile_event){
-                    .step = frame->step, .start = frame->start, .seconds = seconds});
+  note(profile,
+       (cusp_profile_event){.step = frame->step, .start = frame->start, .seconds = seconds});
 }
 
 void cusp_profile_waited(cusp_profile *profile, int step, double start, const cusp_span *span) {

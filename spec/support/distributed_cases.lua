@@ -111,21 +111,18 @@ end
 
 -- Rounded to 8 bits where processes add up: compared with what was not.
 function cases.compressed()
-  local function distances(name)
-    local weights = {}
-    for _, compression in ipairs{"none", "bfloat16"} do
-      distribution.set_distribution(distribution.DataParallel{bytes_per_pack = 64,
-        compression = compression == "bfloat16" and compression or nil})
-      local model = dense()
-      model:compile{optimizer = cusp.optimizers.SGD(0.5), loss = "binary_crossentropy"}
-      model:fit{x, y, batch_size = 16, epochs = 2, verbose = 0, shuffle = false}
-      weights[#weights + 1] = ops.reshape(model.weights[1].value, {-1})
-    end
-    local distance = ops.max(ops.abs(weights[1] - weights[2])):item()
-    if size > 1 then assert(distance > 1e-6 and distance < 5e-3, distance) end
-    say(name, {ops.sum(weights[1]):item()})
+  local found = {}
+  for _, compression in ipairs{false, "bfloat16"} do
+    distribution.set_distribution(distribution.DataParallel{bytes_per_pack = 64,
+      compression = compression or nil})
+    local model = dense()
+    model:compile{optimizer = cusp.optimizers.SGD(0.5), loss = "binary_crossentropy"}
+    model:fit{x, y, batch_size = 16, epochs = 2, verbose = 0, shuffle = false}
+    found[#found + 1] = ops.reshape(model.weights[1].value, {-1})
   end
-  distances "small packs"
+  local distance = ops.max(ops.abs(found[1] - found[2])):item()
+  if size > 1 then assert(distance > 1e-6 and distance < 5e-3, distance) end
+  say("small packs", {ops.sum(found[1]):item()})
   distribution.set_distribution(distribution.DataParallel())
 end
 
@@ -340,8 +337,8 @@ function cases.in_step()
   say("in step", {most})
 end
 
-for _, name in ipairs{"optimizers", "rows", "float16", "compressed", "options", "losses", "metrics", "normalized", "masked",
-  "networks", "sources", "own_steps",
+for _, name in ipairs{"optimizers", "rows", "float16", "compressed", "options", "losses",
+  "metrics", "normalized", "masked", "networks", "sources", "own_steps",
   "single_batches", "loop", "compiled_loop", "own_data", "in_step"} do
   if not arg[1] or arg[1] == name then cases[name]() end
 end
