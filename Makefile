@@ -234,7 +234,7 @@ bench-files: default
 
 bench-distributed: default
 	@$(PROGRAM) scripts/bench/distributed.lua $(BUILD)
-	@$(PROGRAM) scripts/bench/distributed_model.lua $(BUILD) transformer
+	@$(PROGRAM) scripts/bench/distributed_model.lua $(BUILD)
 
 bench-data: default
 	@$(PROGRAM) scripts/bench/data.lua $(BUILD)

@@ -65,10 +65,19 @@ static bool is_one_machine(void) {
   return count == cusp_mpi_state.size;
 }
 
-/* Where there are more threads than cores, who waits within MPI lets the others go on. */
+/* Through the memory of one machine a message takes its threads no longer than a turn of theirs, so
+ * who waits lets those go on that compute; the end of one that comes from elsewhere has to be seen
+ * soon. */
+static void choose_waiting(void) {
+  const char *all = getenv("OMPI_COMM_WORLD_SIZE"), *near = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  bool together = all && near && strcmp(all, near) == 0;
+  if (together && cusp_mpi_state.latency == 0 && cusp_mpi_state.bandwidth == 0)
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+}
+
 static void join(lua_State *L) {
   int provided = MPI_THREAD_SINGLE;
-  setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+  choose_waiting();
   if (MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided) != MPI_SUCCESS ||
       provided < MPI_THREAD_SERIALIZED)
     luaL_error(L, "MPI could not be started for threads that take turns");

@@ -1,7 +1,7 @@
 --- Fits the model of docs/distributed.md for the time of a step to runs of two processes whose
 -- messages are delayed, and prints what it says of many machines.
 -- Usage: cusp distributed_model.lua BUILD [NETWORK]
-local build, network = arg[1] or "build", arg[2] or "mlp"
+local build, network = arg[1] or "build", arg[2] or "deep"
 
 -- Seconds per step, and bytes of gradients.
 local function run(microseconds, gigabits)
