@@ -1,6 +1,6 @@
 --- Seconds per step of `fit` for one network, of as many processes as it is started with:
--- `mpirun -n 2 cusp distributed_step.lua mlp|cnn|deep|transformer [EPOCHS]` prints the least of some
--- epochs, and the bytes of the gradients.
+-- `mpirun -n 2 cusp distributed_step.lua mlp|cnn|deep|transformer [EPOCHS]` prints the least of
+-- some epochs, and the bytes of the gradients.
 -- distributed_step.py does the same in PyTorch.
 local cusp = require "cusp"
 local distribution, layers, random = cusp.distribution, cusp.layers, cusp.random
