@@ -331,6 +331,7 @@ bench-files: default
 
 bench-distributed: default
 	@$(PROGRAM) scripts/bench/distributed.lua $(BUILD)
+	@$(PROGRAM) scripts/bench/distributed_model.lua $(BUILD)
 
 bench-realtime: default $(BUILD)/bench/realtime
 	@OMP_NUM_THREADS=1 $(PROGRAM) scripts/bench/realtime.lua $(BUILD) $(SIZE)

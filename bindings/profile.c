@@ -99,7 +99,9 @@ static void push_events(lua_State *L, const cusp_profile *profile) {
   lua_createtable(L, count, 0);
   for (int i = 0; i < count; i++) {
     const cusp_profile_event *event = cusp_profile_get_event(profile, i);
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
+    if (event->kind != CUSP_PROFILE_RUN)
+      set_text(L, "kind", event->kind == CUSP_PROFILE_WAIT ? "wait" : "travel");
     set_integer(L, "step", event->step + 1);
     set_integer(L, "depth", event->depth);
     set_number(L, "start", event->start);

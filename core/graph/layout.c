@@ -188,6 +188,8 @@ static cusp_status lay_call(cusp_lowering *l, int index) {
     l->locations[operation->first_output + i].unit = unit;
   l->units[unit].kernel = kernel;
   l->units[unit].call = call;
+  if (kernel->finish)
+    l->units[unit].begins = ++l->n_begun;
   CUSP_TRY(cusp_unit_connect(l, unit, index));
   CUSP_TRY(order_collective(l, unit, operation));
   if (kernel->prepare) {

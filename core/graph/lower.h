@@ -40,6 +40,7 @@ typedef struct cusp_unit {
   /* CALL: */
   const cusp_kernel *kernel;
   cusp_call call; /* arrays in the arena of the lowering; state owned */
+  int begins;     /* which of the calls that only begin something, from 1; 0: none */
   /* dependencies: */
   cusp_edges makers, readers;
   int level;  /* above the levels of the makers */
@@ -77,6 +78,7 @@ typedef struct cusp_lowering {
   int n_steps;
   bool *overwrites;    /* by output */
   int last_collective; /* the unit of the latest one, plus 1; 0: none so far */
+  int n_begun;         /* calls that only begin something */
 } cusp_lowering;
 
 /** The unit that makes the memory of `value`; -1 for leaves. */

@@ -20,6 +20,7 @@ typedef struct cusp_placer {
   cusp_block *free_blocks;
   int n_free, free_capacity;
   int64_t in_use; /* bytes of the arena */
+  int awaited;    /* of the steps that only begin something: how many have ended */
 } cusp_placer;
 
 /** Finds the last step that reads each value, and places leaves. */

@@ -3,6 +3,7 @@
 #include "../node/signature.h"
 #include "placing.h"
 #include "program.h"
+#include "units.h"
 #include "work.h"
 
 #include <string.h>
@@ -83,6 +84,31 @@ static cusp_status keep_facts(cusp_plan *plan, cusp_step *st, const cusp_lowerin
   return CUSP_OK;
 }
 
+static int begun_by(const cusp_lowering *l, int value) {
+  int unit = cusp_unit_of(l, value);
+  return unit < 0 ? 0 : l->units[cusp_unit_find(l, unit)].begins;
+}
+
+static bool is_unread(const cusp_placer *p, int s, const cusp_operands *o) {
+  const cusp_place where = p->places[o->outputs[0]];
+  return where.slot == 0 && p->last_use[o->outputs[0]] <= s;
+}
+
+/* A step comes after the end of what it reads; of what nobody reads, before its memory is given to
+ * another. */
+static void note_begun(cusp_placer *p, int s, cusp_step *st, const cusp_operands *o) {
+  cusp_plan *plan = p->plan;
+  const cusp_lowering *l = p->lowering;
+  st->awaits = p->awaited;
+  for (int i = 0; i < o->n_inputs; i++) {
+    int begun = begun_by(l, o->inputs[i]);
+    st->awaits = begun > st->awaits ? begun : st->awaits;
+  }
+  if (l->units[l->steps[s]].begins)
+    plan->begun[plan->n_begun++] = plan->n_steps - 1;
+  p->awaited = l->units[l->steps[s]].begins && is_unread(p, s, o) ? plan->n_begun : st->awaits;
+}
+
 static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cusp_operands *o,
                              cusp_fused_program *program) {
   cusp_lowering *l = p->lowering;
@@ -110,6 +136,7 @@ static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cus
   for (int i = 0; i < o->n_outputs; i++)
     CUSP_TRY(cusp_place_output(p, s, st, o, i));
   CUSP_TRY(copy_places(p, &st->outputs, o->outputs, o->n_outputs));
+  note_begun(p, s, st, o);
   st->arena_in_use = p->in_use + (int64_t)workspace;
   if (workspace) { /* free again at once: no other step runs meanwhile */
     CUSP_TRY(cusp_place_take(p, (int64_t)workspace, &st->workspace.offset));
@@ -150,6 +177,8 @@ cusp_status cusp_plan_make_steps(cusp_plan *plan, cusp_lowering *l) {
   CUSP_TRY(cusp_count_outside_uses(l, &outside_uses));
   CUSP_TRY(cusp_arena_alloc((void **)&plan->steps, &plan->memory,
                             ((size_t)l->n_steps + 1) * sizeof *plan->steps));
+  CUSP_TRY(cusp_arena_alloc((void **)&plan->begun, &plan->memory,
+                            ((size_t)l->n_begun + 1) * sizeof *plan->begun));
   CUSP_TRY(cusp_alloc((void **)&program, sizeof *program));
   cusp_status status = CUSP_OK;
   for (int s = 0; status == CUSP_OK && s < l->n_steps; s++) {

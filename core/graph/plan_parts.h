@@ -33,6 +33,7 @@ typedef struct cusp_step {
   cusp_call call;
   int n_inputs, n_outputs;
   bool empty; /* no result has an element */
+  int awaits; /* how many of the steps that only begin something have to have ended before it */
   cusp_place *inputs, *outputs;
   cusp_place workspace;
   const char *name;
@@ -55,6 +56,9 @@ typedef struct cusp_keeper {
 struct cusp_plan {
   cusp_arena memory; /* holds the lists below */
   int n_leaves, n_results, n_outputs, n_steps;
+  int *begun, n_begun;   /* steps that only begin something, in their order, */
+  int n_running;         /* those that have run, */
+  int n_ended;           /* and those that have ended too */
   cusp_array *constants; /* by leaf; data NULL: not a constant */
   size_t *result_bytes;  /* by result slot */
   cusp_plan_output *outputs;

@@ -1,10 +1,13 @@
 /* The loop that runs the steps of a plan. */
 #include "plan_run.h"
+#include "../base/clock.h"
 #include "../base/subnormals.h"
 #include "../node/source.h"
 #include "../node/state.h"
 #include "plan_parts.h"
 #include "profile.h"
+
+#include <stdio.h>
 
 static inline void *at(const cusp_plan *plan, cusp_place where) {
   return (char *)plan->bases[where.slot] + where.offset;
@@ -22,8 +25,10 @@ static void run_fused(cusp_plan *plan, const cusp_step *st) {
 
 /* Kernels may go through rows, and there may be 2^53 of them without an element. */
 static cusp_status run_call(cusp_plan *plan, cusp_step *st) {
-  if (st->empty)
+  if (st->empty) {
+    plan->n_running += st->kernel->finish != NULL;
     return CUSP_OK;
+  }
   for (int i = 0; i < st->n_inputs; i++)
     st->call.inputs[i].data = at(plan, st->inputs[i]);
   for (int i = 0; i < st->n_outputs; i++)
@@ -32,12 +37,52 @@ static cusp_status run_call(cusp_plan *plan, cusp_step *st) {
   cusp_status status = st->kernel->run(&st->call);
   if (status != CUSP_OK)
     return cusp_fail_at_source(status, st->name, &st->origin);
+  plan->n_running += st->kernel->finish != NULL;
   return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ what steps only begin */
+
+static cusp_status end_one(cusp_plan *plan, int index) {
+  cusp_step *st = &plan->steps[index];
+  cusp_profile *profile = cusp_state()->profile;
+  cusp_span span;
+  if (st->empty)
+    return CUSP_OK;
+  double start = profile ? cusp_monotonic_seconds() : 0;
+  cusp_status status = st->kernel->finish(&st->call, &span);
+  if (profile)
+    cusp_profile_waited(profile, plan->profiled_first + 1 + index, start, &span);
+  return status == CUSP_OK ? CUSP_OK : cusp_fail_at_source(status, st->name, &st->origin);
+}
+
+/* Ends the first `count` of them. */
+static cusp_status end_begun(cusp_plan *plan, int count) {
+  while (plan->n_ended < count)
+    CUSP_TRY(end_one(plan, plan->begun[plan->n_ended++]));
+  return CUSP_OK;
+}
+
+/* After a failure, which stays this thread's: what was begun writes to memory of this run. */
+static cusp_status end_after(cusp_plan *plan, cusp_status failure) {
+  char text[1024];
+  cusp_span span;
+  if (plan->n_ended == plan->n_running)
+    return failure;
+  snprintf(text, sizeof text, "%s", cusp_error_message());
+  while (plan->n_ended < plan->n_running) {
+    cusp_step *st = &plan->steps[plan->begun[plan->n_ended++]];
+    if (!st->empty)
+      (void)st->kernel->finish(&st->call, &span);
+  }
+  return cusp_fail(failure, "%s", text);
 }
 
 static cusp_status run_steps(cusp_plan *plan) {
   for (int i = 0; i < plan->n_steps; i++) {
     cusp_step *st = &plan->steps[i];
+    if (st->awaits > plan->n_ended)
+      CUSP_TRY(end_begun(plan, st->awaits));
     if (st->fused)
       run_fused(plan, st);
     else
@@ -51,6 +96,7 @@ static cusp_status run_profiled_steps(cusp_plan *plan) {
   for (int i = 0; i < plan->n_steps; i++) {
     cusp_step *st = &plan->steps[i];
     cusp_status status = CUSP_OK;
+    CUSP_TRY(end_begun(plan, st->awaits));
     cusp_profile_frame frame = cusp_profile_enter(profile, plan->profiled_first + 1 + i);
     if (st->fused)
       run_fused(plan, st);
@@ -60,6 +106,14 @@ static cusp_status run_profiled_steps(cusp_plan *plan) {
     CUSP_TRY(status);
   }
   return CUSP_OK;
+}
+
+static cusp_status run_and_end(cusp_plan *plan, cusp_status (*steps)(cusp_plan *)) {
+  plan->n_running = plan->n_ended = 0;
+  cusp_status status = steps(plan);
+  if (status == CUSP_OK)
+    status = end_begun(plan, plan->n_running);
+  return status == CUSP_OK ? CUSP_OK : end_after(plan, status);
 }
 
 static cusp_status take_arena(cusp_plan *plan) {
@@ -146,7 +200,7 @@ static cusp_status run(cusp_plan *plan, const cusp_plan_io *io, cusp_status (*st
   int filled = 0;
   cusp_status status = bind(plan, io);
   if (status == CUSP_OK)
-    status = steps(plan);
+    status = run_and_end(plan, steps);
   while (status == CUSP_OK && io->results && filled < plan->n_outputs)
     status = fill_output(plan, io, filled++);
   for (int i = 0; status != CUSP_OK && i < filled; i++)

@@ -154,17 +154,20 @@ cusp_profile_frame cusp_profile_enter(cusp_profile *profile, int step) {
   return frame;
 }
 
-static void note(cusp_profile *profile, const cusp_profile_frame *frame, double seconds) {
+static void note(cusp_profile *profile, cusp_profile_event event) {
   if (profile->n_events >= MAX_EVENTS ||
       CUSP_GROW(profile->events, profile->events_capacity, profile->n_events + 1) != CUSP_OK) {
     profile->dropped++;
     return;
   }
-  profile->events[profile->n_events++] = (cusp_profile_event){.step = frame->step,
-                                                              .depth = profile->depth,
-                                                              .start = frame->start,
-                                                              .seconds = seconds,
-                                                              .live_bytes = cusp_memory_live()};
+  event.depth = profile->depth;
+  event.live_bytes = cusp_memory_live();
+  profile->events[profile->n_events++] = event;
+}
+
+static void count_seconds(cusp_profile *profile, int step, double seconds, double inner) {
+  profile->steps[step].seconds += seconds;
+  profile->steps[step].own_seconds += seconds - inner;
 }
 
 void cusp_profile_leave(cusp_profile *profile, const cusp_profile_frame *frame) {
@@ -172,8 +175,23 @@ void cusp_profile_leave(cusp_profile *profile, const cusp_profile_frame *frame) 
   cusp_profile_step *step = &profile->steps[frame->step];
   profile->depth--;
   step->runs++;
-  step->seconds += seconds;
-  step->own_seconds += seconds - profile->inner;
+  count_seconds(profile, frame->step, seconds, profile->inner);
   profile->inner = frame->inner + seconds;
-  note(profile, frame, seconds);
+  note(profile,
+       (cusp_profile_event){.step = frame->step, .start = frame->start, .seconds = seconds});
+}
+
+void cusp_profile_waited(cusp_profile *profile, int step, double start, const cusp_span *span) {
+  double seconds = cusp_monotonic_seconds() - start;
+  count_seconds(profile, step, seconds, 0);
+  profile->inner += seconds;
+  profile->depth++;
+  note(profile, (cusp_profile_event){
+                    .kind = CUSP_PROFILE_WAIT, .step = step, .start = start, .seconds = seconds});
+  if (span->end > span->begin)
+    note(profile, (cusp_profile_event){.kind = CUSP_PROFILE_TRAVEL,
+                                       .step = step,
+                                       .start = span->begin,
+                                       .seconds = span->end - span->begin});
+  profile->depth--;
 }

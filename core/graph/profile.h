@@ -32,8 +32,15 @@ typedef struct cusp_profile_step {
   double seconds, own_seconds; /* of all runs; own: without those of the steps within */
 } cusp_profile_step;
 
+typedef enum cusp_profile_kind {
+  CUSP_PROFILE_RUN,
+  CUSP_PROFILE_TRAVEL, /* what the step began, beside other steps */
+  CUSP_PROFILE_WAIT    /* for its end */
+} cusp_profile_kind;
+
 /** One run of a step. */
 typedef struct cusp_profile_event {
+  cusp_profile_kind kind;
   int step, depth; /* depth: 0 for a plan that runs by itself, 1 for its steps, ... */
   double start, seconds;
   uint64_t live_bytes; /* of the whole engine, when it ended */
@@ -64,6 +71,9 @@ typedef struct cusp_profile_frame {
  */
 CUSP_NODISCARD cusp_status cusp_profile_add(cusp_profile *profile, cusp_plan *plan);
 cusp_profile_frame cusp_profile_enter(cusp_profile *profile, int step);
+/** What a step had begun went on from `span->begin` to its end, and was waited for since `start`.
+ */
+void cusp_profile_waited(cusp_profile *profile, int step, double start, const cusp_span *span);
 void cusp_profile_leave(cusp_profile *profile, const cusp_profile_frame *frame);
 
 #endif

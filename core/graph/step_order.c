@@ -2,6 +2,9 @@
  * The order of steps: that of the graph, but for steps that free more memory than they take. Those
  * run as soon as they can. In training, the gradient of a kernel is such a step: in the order of
  * the graph it would wait for its variable's turn, and all activations with it.
+ *
+ * What only begins (a sum over processes) comes before all else, and steps that have to wait for
+ * it come last, those first that wait for what began first: the rest is computed meanwhile.
  */
 #include "step_order.h"
 #include "units.h"
@@ -17,6 +20,8 @@ typedef struct ordering {
   int *seen, see; /* by root: the last count that came by */
   int *stack, depth, capacity;
   int *ready, n_ready, ready_capacity; /* units that may have become worth running */
+  int *late; /* by unit: the latest of what was only begun that it needs; 0: nothing */
+  int ended; /* the latest that has been waited for */
 } ordering;
 
 /* ------------------------------------------------------------------ counting */
@@ -147,10 +152,15 @@ static cusp_status run(ordering *o, int unit) {
   int64_t alone = 0;
   o->lowering->steps[o->lowering->n_steps++] = unit;
   o->done[unit] = true;
+  o->ended = o->late[unit] > o->ended ? o->late[unit] : o->ended;
   each_root(o, unit, end_reading, &alone);
   settle_edges(o, unit);
   CUSP_TRY(note_readers(o, unit));
   return alone > 0 ? note_last_readers(o, unit) : CUSP_OK;
+}
+
+static bool is_worth_running(ordering *o, int unit) {
+  return !o->done[unit] && o->late[unit] <= o->ended && freed_by(o, unit) > taken_by(o, unit);
 }
 
 /* Runs a step, and then those that free memory. */
@@ -158,7 +168,7 @@ static cusp_status run_with_followers(ordering *o, int unit) {
   CUSP_TRY(run(o, unit));
   while (o->n_ready > 0) {
     int next = o->ready[--o->n_ready];
-    if (!o->done[next] && freed_by(o, next) > taken_by(o, next))
+    if (is_worth_running(o, next))
       CUSP_TRY(run(o, next));
   }
   return CUSP_OK;
@@ -201,12 +211,64 @@ static cusp_status emit(ordering *o, int root) {
   return CUSP_OK;
 }
 
+/* Whether the unit reads a result of the other: it may only have to come after it. */
+static bool reads_of(const ordering *o, int unit, int other) {
+  const cusp_lowering *l = o->lowering;
+  for (int i = 0; i < l->units[unit].n_members; i++) {
+    const cusp_operation *operation = &l->graph->operations[l->units[unit].members[i]];
+    for (int k = 0; k < operation->n_inputs; k++) {
+      int maker = l->locations[root_of(o, operation->inputs[k])].unit;
+      if (maker >= 0 && cusp_unit_find(l, maker) == other)
+        return true;
+    }
+  }
+  return false;
+}
+
+/* Notes what has to wait for `unit`, the one that begins as number `begun`. */
+static cusp_status note_late(ordering *o, int unit, int begun) {
+  const cusp_lowering *l = o->lowering;
+  CUSP_TRY(CUSP_GROW(o->stack, o->capacity, 1));
+  o->stack[o->depth++] = unit;
+  while (o->depth > 0) {
+    int next = o->stack[--o->depth];
+    for (int e = l->units[next].readers.first; e; e = l->edges[e].next_reader) {
+      int reader = cusp_unit_find(l, l->edges[e].reader);
+      if (reader == next || o->late[reader] >= begun ||
+          (l->units[reader].begins && !reads_of(o, reader, next)))
+        continue;
+      o->late[reader] = begun;
+      CUSP_TRY(CUSP_GROW(o->stack, o->capacity, o->depth + 1));
+      o->stack[o->depth++] = reader;
+    }
+  }
+  return CUSP_OK;
+}
+
+/* Finds who waits for what, the latest first, so that each unit is come to once; then emits what
+ * only begins. */
+static cusp_status emit_begun(ordering *o) {
+  const cusp_lowering *l = o->lowering;
+  int *begun;
+  CUSP_TRY(cusp_arena_alloc((void **)&begun, &l->graph->arena,
+                            ((size_t)l->n_begun + 1) * sizeof *begun));
+  for (int u = 0; u < l->n_units; u++)
+    if (!l->units[u].gone && l->units[u].begins)
+      begun[l->units[u].begins] = u;
+  for (int i = l->n_begun; i > 0; i--)
+    CUSP_TRY(note_late(o, begun[i], i));
+  for (int i = 1; i <= l->n_begun; i++)
+    CUSP_TRY(emit(o, begun[i]));
+  return CUSP_OK;
+}
+
 static cusp_status begin(ordering *o) {
   const cusp_lowering *l = o->lowering;
   cusp_arena *arena = &l->graph->arena;
   const size_t units = (size_t)l->n_units + 1, values = (size_t)l->graph->n_values + 1;
   CUSP_TRY(cusp_arena_alloc((void **)&o->lowering->steps, arena, units * sizeof *l->steps));
   CUSP_TRY(cusp_arena_alloc((void **)&o->done, arena, units * sizeof *o->done));
+  CUSP_TRY(cusp_arena_alloc((void **)&o->late, arena, units * sizeof *o->late));
   CUSP_TRY(cusp_arena_alloc((void **)&o->waits, arena, units * sizeof *o->waits));
   CUSP_TRY(cusp_arena_alloc((void **)&o->readers, arena, values * sizeof *o->readers));
   CUSP_TRY(cusp_arena_alloc((void **)&o->stays, arena, values * sizeof *o->stays));
@@ -218,9 +280,12 @@ static cusp_status begin(ordering *o) {
 cusp_status cusp_order_steps(cusp_lowering *l) {
   ordering o = {.lowering = l};
   cusp_status status = begin(&o);
-  for (int i = 0; status == CUSP_OK && i < l->n_units; i++)
-    if (!l->units[i].gone && !o.done[i])
-      status = emit(&o, i);
+  if (status == CUSP_OK && l->n_begun)
+    status = emit_begun(&o);
+  for (int late = 0; late <= l->n_begun; late++)
+    for (int i = 0; status == CUSP_OK && i < l->n_units; i++)
+      if (!l->units[i].gone && !o.done[i] && o.late[i] <= late)
+        status = emit(&o, i);
   cusp_free(o.stack);
   cusp_free(o.ready);
   return status;

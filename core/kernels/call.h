@@ -2,6 +2,7 @@
 #define CUSP_KERNELS_CALL_H
 /* A call of a kernel: its arrays, and the arguments that are not tensors. */
 
+#include "../base/transport.h"
 #include "../tensor/array.h"
 
 /* What rows and sub-graphs are is known above; here they are carried along. */
@@ -94,6 +95,9 @@ typedef struct cusp_kernel {
   cusp_status (*run)(cusp_call *call);     /* no allocation; may use cusp_parallel_for */
   void (*release)(cusp_call *call);        /* frees what prepare made; NULL: nothing */
   bool keeps; /* its state keeps forms of steady inputs (tensor/forms.h), which run makes */
+  /** Waits for what `run` only began. A plan calls it before anybody reads the outputs, and before
+   * it ends, whatever happened. NULL: `run` does all. */
+  cusp_status (*finish)(cusp_call *call, cusp_span *span);
   /* the plans that it runs, by number, NULL behind the last; lent (NULL: it runs none) */
   const cusp_plan *(*inner)(const cusp_call *call, int index);
 } cusp_kernel;

@@ -1,5 +1,7 @@
 #include "order.h"
 
+#include <stdlib.h>
+
 typedef struct frame {
   cusp_node *node;
   int next_input;
@@ -22,6 +24,7 @@ static cusp_status append(cusp_order *order, cusp_node *node) {
   CUSP_TRY(CUSP_GROW(order->nodes, order->capacity, order->count + 1));
   CUSP_TRY(cusp_map_put(&order->index, node, order->count));
   order->nodes[order->count++] = node;
+  order->n_collectives += node->op && (node->op->flags & CUSP_OP_COLLECTIVE);
   return CUSP_OK;
 }
 
@@ -49,8 +52,8 @@ static bool at_leaf(const void *context, const cusp_node *node) {
 
 const cusp_stop cusp_stop_at_leaves = {.at = at_leaf};
 
-cusp_status cusp_order_collect(cusp_order *order, int n_roots, cusp_node *const *roots,
-                               cusp_stop stop) {
+static cusp_status walk_roots(cusp_order *order, int n_roots, cusp_node *const *roots,
+                              cusp_stop stop) {
   walk w = {0};
   cusp_status status = CUSP_OK;
   order->stop = stop;
@@ -58,6 +61,40 @@ cusp_status cusp_order_collect(cusp_order *order, int n_roots, cusp_node *const 
     status = walk_root(&w, order, roots[i], stop);
   cusp_free(w.frames);
   return status;
+}
+
+static int compare_serials(const void *a, const void *b) {
+  const cusp_node *x = *(cusp_node *const *)a, *y = *(cusp_node *const *)b;
+  return x->serial < y->serial ? -1 : x->serial > y->serial;
+}
+
+/* Collectives come first, in the order in which they were made: that is the same in all processes,
+ * and each can begin as soon as its inputs are there. */
+static cusp_status collectives_first(cusp_order *order, int n_roots, cusp_node *const *roots,
+                                     cusp_stop stop) {
+  cusp_order first = {0};
+  cusp_node **collectives = NULL;
+  int count = 0;
+  CUSP_TRY(cusp_alloc((void **)&collectives, (size_t)order->n_collectives * sizeof *collectives));
+  for (int i = 0; i < order->count; i++)
+    if (order->nodes[i]->op && (order->nodes[i]->op->flags & CUSP_OP_COLLECTIVE))
+      collectives[count++] = order->nodes[i];
+  qsort(collectives, (size_t)count, sizeof *collectives, compare_serials);
+  cusp_status status = walk_roots(&first, count, collectives, stop);
+  if (status == CUSP_OK)
+    status = walk_roots(&first, n_roots, roots, stop);
+  cusp_free(collectives);
+  cusp_order_free(status == CUSP_OK ? order : &first);
+  if (status == CUSP_OK)
+    *order = first;
+  return status;
+}
+
+cusp_status cusp_order_collect(cusp_order *order, int n_roots, cusp_node *const *roots,
+                               cusp_stop stop) {
+  bool alone = order->count == 0;
+  CUSP_TRY(walk_roots(order, n_roots, roots, stop));
+  return alone && order->n_collectives ? collectives_first(order, n_roots, roots, stop) : CUSP_OK;
 }
 
 void cusp_order_free(cusp_order *order) {

@@ -22,6 +22,7 @@ static inline bool cusp_stops(cusp_stop stop, const cusp_node *node) {
 typedef struct cusp_order {
   cusp_node **nodes; /* lent */
   int count, capacity;
+  int n_collectives; /* nodes that all processes run together */
   cusp_map index;
   cusp_stop stop; /* of the walk that collected it */
 } cusp_order;

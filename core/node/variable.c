@@ -21,10 +21,14 @@ static cusp_status own_copy(cusp_node **out, const cusp_array *value) {
   return status;
 }
 
+enum { SMALL = 4096 }; /* bytes that are not worth a copy */
+
+/* In memory that a variable may keep: a part of a larger tensor would keep all of that. */
 static bool plain(const cusp_node *node) {
   const cusp_array *value = &node->value;
+  const size_t bytes = (size_t)cusp_array_count(value) * cusp_dtype_size(value->dtype);
   return value->storage && value->data == value->storage->data && cusp_array_is_contiguous(value) &&
-         value->storage->bytes >= (size_t)cusp_array_count(value) * cusp_dtype_size(value->dtype);
+         value->storage->bytes >= bytes && value->storage->bytes <= 2 * bytes + SMALL;
 }
 
 /* The computed value as a fresh leaf: the node given keeps its own handle, and no history hangs on

@@ -74,6 +74,20 @@ describe("engine.variable", function()
     assert.equal('Variable([1, 2], shape = {2}, dtype = int32, name = "kernel")', tostring(v))
   end)
 
+  it("does not keep a large tensor of which it holds a part", function()
+    local before = engine.memory().live
+    local v = engine.variable({1.0, 2.0})
+    do
+      local large <close> = engine.ops.sin(engine.ops.arange(1000000, {dtype = "float32"}))
+      engine.evaluate{large}
+      v:assign(large:slice{{1, 2}})
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(engine.memory().live - before < 1000000)
+    assert.near(math.sin(1), v:item(2), 1e-6)
+  end)
+
   it("refuses values of another shape, at the user's line", function()
     local v = engine.variable({1, 2})
     local text = message(function() v:assign({1, 2, 3}) end)

@@ -44,6 +44,12 @@ describe("of several processes", function()
       "rank 1 of 2 ended with status 1")
   end)
 
+  on_mpi("one that ends early, or makes another call, ends the job at once", function()
+    fails("leave", "of 2 is in its collective call", "the end of the program",
+      "all processes should make the same calls")
+    fails("other", "of 2 is in its collective call", "a sum of 3 float32")
+  end)
+
   on_mpi("one that hangs is named after a while", function()
     fails("hang", "of 2 has waited 2 seconds", "did not come")
   end)

@@ -319,6 +319,9 @@ examples.linear_recurrence = function() return {share(2, 4), x(2, 4), 2, false} 
 examples.shift_axis = function() return {x(2, 4), 2, -1} end
 examples.random_shuffle = function() return {key, x(5, 2)} end
 examples.all_reduce = function() return {x(3), 0.5} end
+examples.all_reduce_list = function()
+  return {{0.5, x(3), x(2, 2)}}
+end
 examples.dropout = function() return {key, x(2, 8), 0.4} end
 examples.dropout_elements = function() return {key, x(2, 8), 0.4} end
 

@@ -75,6 +75,10 @@ local cases = {
   end},
   {"all_reduce", "got bool", function() return ops.all_reduce(typed("bool", 2), 1.0) end},
   {"all_reduce", "should be a scalar", function() return ops.all_reduce(ones(2), ones(2)) end},
+  {"all_reduce_list", "at least one tensor", function() return ops.all_reduce_list{ones()} end},
+  {"all_reduce_list", "tensors of one dtype", function()
+    return ops.all_reduce_list{ones(), ones(2), typed("int32", 2)}
+  end},
   {"dropout_elements", "float32 or float64", function()
     return ops.dropout_elements(key, labels, 0.5)
   end},

@@ -23,6 +23,8 @@ local function on_batch(model, batch)
   if not last or batch ~= 9 then return end
   if case == "raise" then error "this rank has had enough" end
   if case == "hang" then wait(20) end
+  if case == "leave" then os.exit(0) end
+  if case == "other" then distribution.all_reduce(ops.ones{3}) end
   if case == "kill" then os.execute "kill -9 $PPID" end
   if case == "stop" then model.stop_training = true end
 end

@@ -26,6 +26,7 @@ return {
   {"boolean_mask", {list(1, 2, 3), cusp.tensor{true, false, true}}, {1, 3}},
   {"with", {list(1, 2, 3), {{2, 3}}, 0}, {1, 0, 0}},
   {"all_reduce", {list(1, -2, 3), cusp.tensor(0.5)}, {0.5, -1, 1.5}},
+  {"all_reduce_list", {{cusp.tensor(0.5), list(1, -2), list(3)}}, {0.5, -1, 1.5}},
   {"empty", {{2, 2}}, {0, 0, 0, 0}, {2, 2}},
   {"vectorized_map", {function(x) return x * 2 end, list(1, 2, 3)}, {2, 4, 6}, {3}},
 }

@@ -11,8 +11,8 @@ local replicas = {}
 local rows = engine.ops
 
 --- What the processes share: `rank`, `size`, `share` (a variable: the part of the batch that is
--- this process's), `gather` (text → the texts of all), `auto` (whether data are divided here); nil
--- where there is one process.
+-- this process's), `gather` (text → the texts of all), `auto` (whether data are divided here),
+-- `as_bfloat16` (how gradients travel), `bytes_per_pack`; nil where there is one process.
 replicas.active = nil
 
 -- The classes of metrics there are; their updates are added up while processes train together.
@@ -24,14 +24,21 @@ local carried = {float32 = "float32", float64 = "float64", int32 = "int32", int6
   float16 = "float32", bfloat16 = "float32", uint32 = "int64", uint64 = "int64"}
 
 -- Outside of traces at once: all processes call it in one order, whatever each looks at first.
-local function reduce(tensor, weight, weighted)
-  local dtype = tensor.dtype
-  local as = carried[dtype] or "int32"
-  if engine.is_variable(tensor) then tensor = tensor.value end
-  local sum = rows.all_reduce(as == dtype and tensor or rows.cast(tensor, as), weight, weighted)
-  if as ~= dtype then sum = rows.cast(sum, dtype) end
+local function settle(sum)
   if not engine.tracing() then engine.evaluate{sum} end
   return sum
+end
+
+local function as_carried(tensor)
+  if engine.is_variable(tensor) then tensor = tensor.value end
+  local as = carried[tensor.dtype] or "int32"
+  return as == tensor.dtype and tensor or rows.cast(tensor, as), as
+end
+
+local function reduce(tensor, weight, weighted, ...)
+  local dtype = tensor.dtype
+  local sum = rows.all_reduce(as_carried(tensor), weight, weighted, ...)
+  return settle(sum.dtype == dtype and sum or rows.cast(sum, dtype))
 end
 
 --- The mean over all processes' samples of what is a mean over those of each.
@@ -48,14 +55,6 @@ function replicas.sum(tensor) return reduce(tensor, replicas.active.share, false
 -- @tparam tensor tensor
 -- @treturn tensor
 function replicas.total(tensor) return reduce(tensor, replicas.active.one, false) end
-
---- What rank 0 has.
--- @tparam tensor tensor
--- @treturn tensor
-function replicas.first(tensor)
-  local active = replicas.active
-  return reduce(tensor, active.rank == 0 and active.one or active.none, false)
-end
 
 --- A sum over this process's samples as the mean that it is a part of: `mean` of it is the sum over
 -- all samples.
@@ -82,8 +81,11 @@ end
 
 ---------------------------------------------------------------- several tensors
 
-local bucket_bytes = 4 << 20 -- of what travels as one message
+local bytes_per_pack = 1 << 20 -- of what travels as one message, at least
 local sizes = {float64 = 8, float32 = 4, float16 = 2, bfloat16 = 2}
+
+-- Variables whose gradients are zero in most of their rows.
+local row_sparse = setmetatable({}, {__mode = "k"})
 
 local function count_of(tensor)
   local count = 1
@@ -91,53 +93,80 @@ local function count_of(tensor)
   return count
 end
 
+-- With which the sum is what rank 0 has.
+local function weight_of_first()
+  local active = replicas.active
+  return active.rank == 0 and active.one or active.none
+end
+
 -- Reduces several tensors of one dtype in one message.
-local function send(bucket, combine, results)
-  if #bucket == 1 then
-    results[bucket[1].place] = combine(bucket[1].tensor)
-    return
-  end
-  local flat, first = {}, 1
-  for i, item in ipairs(bucket) do flat[i] = rows.reshape(item.tensor, {item.count}) end
-  local all = combine(rows.concatenate(flat, 1))
+local function send(bucket, how, results)
+  local inputs, first = {how.weight}, 1
+  for i, item in ipairs(bucket) do inputs[i + 1] = item.tensor end
+  local all <close> = settle(rows.all_reduce_list(inputs, how.weighted, how.as_bfloat16))
   for _, item in ipairs(bucket) do
-    local part = all:slice{{first, first + item.count - 1}}
-    results[item.place] = rows.reshape(part, item.tensor.shape)
+    local flat <close> = all:slice{{first, first + item.count - 1}}
+    local part = rows.reshape(flat, item.tensor.shape)
+    results[item.place] = part.dtype == item.dtype and part or rows.cast(part, item.dtype)
     first = first + item.count
   end
 end
 
 -- From the last to the first: a backward pass finds gradients in that order.
-local function in_buckets(tensors, combine)
+local function in_buckets(tensors, how)
   local results, buckets, dtypes = {}, {}, {}
   for place = #tensors, 1, -1 do
-    local tensor = tensors[place]
-    if engine.is_variable(tensor) then tensor = tensor.value end
-    local dtype, count = tensor.dtype, count_of(tensor)
+    local tensor, dtype = as_carried(tensors[place])
+    local count = count_of(tensor)
     local bytes = count * (sizes[dtype] or 8)
     if not buckets[dtype] then
       buckets[dtype], dtypes[#dtypes + 1] = {bytes = 0}, dtype
-    elseif buckets[dtype].bytes + bytes > bucket_bytes then
-      send(buckets[dtype], combine, results)
-      buckets[dtype] = {bytes = 0}
     end
     local bucket = buckets[dtype]
-    bucket[#bucket + 1] = {tensor = tensor, place = place, count = count}
+    bucket[#bucket + 1] = {tensor = tensor, place = place, count = count,
+      dtype = tensors[place].dtype}
     bucket.bytes = bucket.bytes + bytes
+    if bucket.bytes >= how.bytes_per_pack then
+      send(bucket, how, results)
+      buckets[dtype] = {bytes = 0}
+    end
   end
-  for _, dtype in ipairs(dtypes) do send(buckets[dtype], combine, results) end
+  for _, dtype in ipairs(dtypes) do
+    if #buckets[dtype] > 0 then send(buckets[dtype], how, results) end
+  end
   return results
 end
 
---- `mean` of several tensors, in few messages.
--- @tparam {tensor,...} tensors
+--- Says that the gradient of a variable is zero in most of its rows: the others travel alone.
+-- @tparam Variable variable
+function replicas.is_row_sparse(variable) row_sparse[variable] = true end
+
+--- `mean` of the gradients of variables, in few messages.
+-- @tparam {tensor,...} gradients
+-- @tparam {Variable,...} variables
 -- @treturn {tensor,...}
-function replicas.means(tensors) return in_buckets(tensors, replicas.mean) end
+function replicas.means(gradients, variables)
+  local active, dense, places, results = replicas.active, {}, {}, {}
+  for i, gradient in ipairs(gradients) do
+    if row_sparse[variables[i]] then
+      results[i] = reduce(gradient, active.share, true, active.as_bfloat16, true)
+    else
+      dense[#dense + 1], places[#places + 1] = gradient, i
+    end
+  end
+  local how = {weight = active.share, weighted = true, as_bfloat16 = active.as_bfloat16,
+    bytes_per_pack = active.bytes_per_pack}
+  for i, mean in ipairs(in_buckets(dense, how)) do results[places[i]] = mean end
+  return results
+end
 
 --- `sum` of several tensors, in few messages.
 -- @tparam {tensor,...} tensors
 -- @treturn {tensor,...}
-function replicas.sums(tensors) return in_buckets(tensors, replicas.sum) end
+function replicas.sums(tensors)
+  return in_buckets(tensors, {weight = replicas.active.share, weighted = false,
+    bytes_per_pack = bytes_per_pack})
+end
 
 ---------------------------------------------------------------- metrics
 
@@ -247,6 +276,26 @@ function replicas.numbers(number)
   return texts
 end
 
+-- Some variables: all at once would need as much memory again.
+local function assign_first(variables)
+  local how = {weight = weight_of_first(), weighted = false, bytes_per_pack = bytes_per_pack}
+  local values = {}
+  for i, variable in ipairs(variables) do values[i] = variable.value end
+  for i, value in ipairs(in_buckets(values, how)) do
+    local part <close> = value
+    variables[i]:assign(part)
+    local _ <close> = values[i]
+  end
+end
+
+local function bytes_of(variables)
+  local bytes = 0
+  for _, variable in ipairs(variables) do
+    bytes = bytes + count_of(variable) * sizes[variable.dtype]
+  end
+  return bytes
+end
+
 --- Gives variables the values that they have in rank 0, once it is sure that they are the same.
 -- @tparam string owner for the message
 -- @tparam {Variable,...} variables
@@ -258,13 +307,21 @@ function replicas.align(owner, variables)
     if sizes[variable.dtype] then floats[#floats + 1] = variable end
   end
   replicas.agree(owner, lines)
-  for i, value in ipairs(in_buckets(floats, replicas.first)) do floats[i]:assign(value) end
+  local some = {}
+  for i, variable in ipairs(floats) do
+    some[#some + 1] = variable
+    if i == #floats or bytes_of(some) >= bytes_per_pack then
+      assign_first(some)
+      some = {}
+    end
+  end
+  engine.memory_trim() -- messages of weights have other sizes than those of a step
 end
 
 ---------------------------------------------------------------- beginning
 
 --- Has this process be one of several from now on; nil: alone.
--- @tparam ?table state `rank`, `size`, `gather`, `auto`
+-- @tparam ?table state `rank`, `size`, `gather`, `auto`, `as_bfloat16`, `bytes_per_pack`
 function replicas.set(state)
   replicas.active = state
   if not state then return end

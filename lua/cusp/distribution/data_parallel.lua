@@ -5,6 +5,10 @@
 -- @tparam[opt] {string,...} devices instead of a mesh; by default all
 -- @tparam[opt=true] boolean auto_shard_dataset whether every process is given the same data, of
 -- whose batches it takes its rows; false: it is given data of its own, in batches of its own
+-- @tparam[opt] string compression "bfloat16": gradients travel in half the bytes, and are rounded
+-- to 8 bits of mantissa where processes add them up; nil: as they are
+-- @tparam[opt=1048576] integer bytes_per_pack gradients travel in messages of at least that many
+-- bytes, the first of them while the backward pass still makes others
 -- @usage
 -- local distribution = cusp.distribution
 -- distribution.set_distribution(distribution.DataParallel())
@@ -19,6 +23,8 @@ local DataParallel = Distribution:extend("DataParallel", {
   config = {
     {"device_mesh", "any", optional = true}, {"devices", "list", optional = true},
     {"auto_shard_dataset", "boolean", default = true},
+    {"compression", "string", optional = true},
+    {"bytes_per_pack", "integer", min = 1, default = 1 << 20},
   },
 })
 
@@ -35,6 +41,10 @@ end
 
 function DataParallel:init(args)
   Object.configure(self, args)
+  if self.compression and self.compression ~= "bfloat16" then
+    errors.raise("DataParallel: compression should be \"bfloat16\" or nil, got %s",
+      errors.describe(self.compression))
+  end
   local devices = self.devices or DeviceMesh.all()
   self.device_mesh = self.device_mesh
     or DeviceMesh{shape = {#devices}, axis_names = {"batch"}, devices = devices}

@@ -82,7 +82,8 @@ function distribution.set_distribution(value)
   local joined = processes.join()
   if not value or joined.size == 1 then return replicas.set(nil) end
   replicas.set{rank = joined.rank, size = joined.size, gather = joined.gather,
-    auto = value.auto_shard_dataset}
+    auto = value.auto_shard_dataset, as_bfloat16 = value.compression == "bfloat16",
+    bytes_per_pack = value.bytes_per_pack}
 end
 
 --- The distribution that was set.

@@ -30,7 +30,8 @@ end
 local function join(timeout)
   if launched() == 1 then return {rank = 0, size = 1, gather = function(text) return {text} end} end
   local mpi = native.load("mpi", "cusp.distribution under mpirun")
-  local transport, rank, size = mpi.start(timeout or default_timeout)
+  local transport, rank, size = mpi.start(timeout or default_timeout,
+    os.getenv "CUSP_DISTRIBUTION_DELAY")
   if size == 1 then
     errors.raise("cusp.distribution: the launcher started several processes, but each is alone for"
       .. " MPI; start them with mpirun, or with srun --mpi=pmix")

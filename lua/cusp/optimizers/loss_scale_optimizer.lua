@@ -10,6 +10,7 @@ local arguments = require "cusp.base.arguments"
 local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
 local registry = require "cusp.base.registry"
+local replicas = require "cusp.base.replicas"
 
 local LossScaleOptimizer = Optimizer:extend("LossScaleOptimizer", {
   config = {
@@ -61,11 +62,17 @@ local function all_finite(gradients)
   return finite
 end
 
+-- A process's mean is over a part of the batch: each sample counts for more in it than in the mean
+-- of all, and would overflow earlier.
+local function of_part(scale)
+  return replicas.active and scale / replicas.active.size or scale
+end
+
 function LossScaleOptimizer:apply_gradients_now(gradients, variables)
   local finite, scale, unscaled = all_finite(gradients), self.dynamic_scale.value, {}
   for i, gradient in ipairs(gradients) do
     unscaled[i] = variables[i].overwrite_with_gradient and gradient
-      or gradient / ops.cast(scale, gradient.dtype)
+      or gradient / ops.cast(of_part(scale), gradient.dtype)
   end
   Optimizer.gated(self.inner_optimizer, finite, function()
     self.inner_optimizer:apply_gradients_now(unscaled, variables)
@@ -79,7 +86,7 @@ end
 
 function LossScaleOptimizer:scale_loss(loss)
   local scale = self.built and self.dynamic_scale or self.initial_scale
-  return loss * scale
+  return loss * of_part(scale)
 end
 
 function LossScaleOptimizer:finalize_variable_values(variables)

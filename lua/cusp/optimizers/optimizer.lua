@@ -604,7 +604,7 @@ function Optimizer:apply(...)
   check_known(self, variables)
   gradients, variables = drop_missing(self, gradients, variables)
   check_gradients(self, gradients, variables)
-  if replicas.active then gradients = replicas.means(gradients) end
+  if replicas.active then gradients = replicas.means(gradients, variables) end
   -- A plan cannot hold what a function says anew each time.
   if engine.tracing() or type(self.__own.learning_rate) == "function" then
     self:apply_gradients_now(gradients, variables)

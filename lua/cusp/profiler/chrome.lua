@@ -5,7 +5,7 @@ local json = require "cusp.formats.json"
 
 local chrome = {}
 
-local PROCESS, PLANS, MARKS = 1, 1, 2
+local PROCESS, PLANS, MARKS, COMMUNICATION = 1, 1, 2, 3
 
 local function complete(name, thread, start, seconds, args)
   return {name = name, ph = "X", pid = PROCESS, tid = thread, ts = start * 1e6,
@@ -36,13 +36,15 @@ end
 -- @treturn table
 function chrome.events(report)
   local list = {label("process_name", PLANS, "Cusp"), label("thread_name", PLANS, "plans"),
-    label("thread_name", MARKS, "script")}
+    label("thread_name", MARKS, "script"),
+    label("thread_name", COMMUNICATION, "communication")}
   for _, event in ipairs(report.events) do
     local step = report.steps[event.step]
     local name = (step.layer and step.layer .. "/" or "") .. step.name
     local start = event.start - report.start
-    list[#list + 1] = complete(name, PLANS, start, event.seconds, details(step))
-    if step.kernel then
+    list[#list + 1] = complete((event.kind == "wait" and "wait for " or "") .. name,
+      event.kind == "travel" and COMMUNICATION or PLANS, start, event.seconds, details(step))
+    if step.kernel and not event.kind then
       list[#list + 1] = {name = "memory", ph = "C", pid = PROCESS, ts = start * 1e6,
         args = {working = step.arena_bytes}}
     end

@@ -118,7 +118,7 @@ function Report:memory()
   local list = {}
   for _, event in ipairs(self.events) do
     local step = self.steps[event.step]
-    if step.kernel then
+    if step.kernel and not event.kind then
       list[#list + 1] = {time = event.start - self.start, working = step.arena_bytes,
         live = event.live_bytes, step = step}
     end

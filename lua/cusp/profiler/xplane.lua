@@ -100,11 +100,32 @@ local function in_order(line)
   end)
 end
 
+local function new_line(id, name, report)
+  return {id = id, name = name, display_name = name, timestamp_ns = report.wall_ns,
+    duration_ps = picoseconds(report.seconds), events = {}}
+end
+
+-- What travels between processes meanwhile has a line of its own.
+local function communication_line(plane, report)
+  for _, event in ipairs(report.events) do
+    if event.kind == "travel" then
+      local line = new_line(2, "communication", report)
+      plane.lines[2] = line
+      return line
+    end
+  end
+end
+
 local function add_plans(plane, line, report)
+  local communication = communication_line(plane, report)
   for _, event in ipairs(report.events) do
     local step = report.steps[event.step]
     local start = event.start - report.start
-    if step.kernel then
+    if event.kind == "travel" then
+      add_event(plane, communication, name_of(step), start, event.seconds, {})
+    elseif event.kind == "wait" then
+      add_event(plane, line, "wait for " .. name_of(step), start, event.seconds, {})
+    elseif step.kernel then
       add_event(plane, line, name_of(step), start, event.seconds, figures(step))
     else
       add_event(plane, line, "plan " .. step.plan, start, event.seconds, {})
@@ -118,13 +139,12 @@ end
 -- @treturn string
 function xplane.encode(report, host)
   local plane = {id = 1, name = "/host:CPU", lines = {}, event_metadata = {}, stat_metadata = {}}
-  local line = {id = 1, name = "script", display_name = "script", timestamp_ns = report.wall_ns,
-    duration_ps = picoseconds(report.seconds), events = {}}
+  local line = new_line(1, "script", report)
   plane.lines[1] = line
   add_plans(plane, line, report)
   add_marks(plane, line, report)
   add_memory(plane, line, report)
-  in_order(line)
+  for _, each in ipairs(plane.lines) do in_order(each) end
   return protobuf.encode("tensorflow.profiler.XSpace", {planes = {plane}, hostnames = {host}})
 end
 

@@ -19,6 +19,7 @@ local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local policy = require "cusp.layers.machinery.policy"
 local quantizable = require "cusp.layers.core.quantizable"
+local replicas = require "cusp.base.replicas"
 
 local lora_rank, lora_alpha = low_rank.options(true)
 
@@ -64,6 +65,7 @@ function Embedding:build()
   if initial then
     self.embeddings:assign(engine.tensor(initial, {dtype = self.embeddings.dtype}))
   end
+  replicas.is_row_sparse(self.embeddings)
   low_rank.built(self, "embeddings")
 end
 
