@@ -22,10 +22,14 @@ static int64_t fingerprint(const cusp_mpi_job *job) {
   return (int64_t)(hash >> 1);
 }
 
+MPI_Comm cusp_mpi_among(const cusp_mpi_job *job) {
+  return job->among ? job->among : MPI_COMM_WORLD;
+}
+
 void cusp_mpi_arrive(cusp_mpi_job *job) {
   job->prints[0] = fingerprint(job);
   job->prints[1] = -job->prints[0];
-  if (MPI_Iallreduce(MPI_IN_PLACE, job->prints, 2, MPI_INT64_T, MPI_MAX, MPI_COMM_WORLD,
+  if (MPI_Iallreduce(MPI_IN_PLACE, job->prints, 2, MPI_INT64_T, MPI_MAX, cusp_mpi_among(job),
                      &job->arrival) != MPI_SUCCESS)
     snprintf(job->message, sizeof job->message, "MPI could not begin a call");
 }
@@ -78,12 +82,23 @@ static void ask(const cusp_mpi_job *job, place *places) {
   }
 }
 
+static bool is_one_of(const cusp_mpi_job *job, int rank) {
+  MPI_Group all, some;
+  int there = MPI_UNDEFINED;
+  MPI_Comm_group(MPI_COMM_WORLD, &all);
+  MPI_Comm_group(cusp_mpi_among(job), &some);
+  MPI_Group_translate_ranks(all, 1, &rank, some, &there);
+  MPI_Group_free(&all);
+  MPI_Group_free(&some);
+  return there != MPI_UNDEFINED;
+}
+
 static int describe(cusp_mpi_job *job, const place *places, int at) {
   char *message = job->message;
   const size_t bytes = sizeof job->message;
   for (int i = 0; i < cusp_mpi_state.size && at > 0 && (size_t)at < bytes; i++) {
     const place *other = &places[i];
-    if (i == cusp_mpi_state.rank)
+    if (i == cusp_mpi_state.rank || !is_one_of(job, i))
       continue;
     if (other->number == 0)
       at += snprintf(message + at, bytes - (size_t)at, "; rank %d did not come", i);

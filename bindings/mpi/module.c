@@ -1,6 +1,6 @@
 /**
  * cusp.native.mpi: start(timeout, delay) → transport, rank, size; set_timeout(seconds);
- * gather(text) → the texts of all processes, in order of rank.
+ * gather(text) → the texts of all processes, in order of rank; split and set_sharers (groups.c).
  */
 #include "native.h"
 
@@ -85,6 +85,7 @@ static void join(lua_State *L) {
   MPI_Comm_rank(MPI_COMM_WORLD, &cusp_mpi_state.rank);
   MPI_Comm_size(MPI_COMM_WORLD, &cusp_mpi_state.size);
   MPI_Comm_dup(MPI_COMM_WORLD, &cusp_mpi_state.asking);
+  cusp_mpi_state.sharers = MPI_COMM_WORLD;
   cusp_mpi_state.one_machine = is_one_machine();
   process = getpid();
   if (!cusp_mpi_open_queue())
@@ -202,7 +203,8 @@ __attribute__((visibility("default"))) int luaopen_cusp_native_mpi(lua_State *L)
 
 int luaopen_cusp_native_mpi(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"start", start}, {"set_timeout", set_timeout}, {"gather", gather}, {NULL, NULL}};
+      {"start", start},          {"set_timeout", set_timeout},          {"gather", gather},
+      {"split", cusp_mpi_split}, {"set_sharers", cusp_mpi_set_sharers}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

@@ -8,6 +8,7 @@
  */
 #include "base/transport.h"
 
+#include <lua.h>
 #include <mpi.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ struct cusp_mpi_job {
   cusp_mpi_job *next;
   /** Does it, once all processes have come: calls of MPI that block. */
   bool (*run)(cusp_mpi_job *job);
+  MPI_Comm among;  /* whom it is of; NULL: of all processes */
   char what[48];   /* it is, the same everywhere: "a sum of 10 float32" */
   bool ends;       /* the process ends with it, and may wait for ever */
   uint64_t number; /* from 1 */
@@ -45,6 +47,7 @@ typedef struct cusp_mpi {
   double bandwidth; /* and bytes a second; 0: nothing is added */
   bool broken;      /* a job was given up: nothing more is sent */
   MPI_Comm asking;  /* questions about who waits, apart from all else */
+  MPI_Comm sharers; /* the processes that divide batches among themselves */
 } cusp_mpi;
 
 extern cusp_mpi cusp_mpi_state;
@@ -64,6 +67,8 @@ bool cusp_mpi_wait(cusp_mpi_job *job);
 
 /* ------------------------------------------------------------------ arrival.c */
 
+/** Whom a job is of. */
+MPI_Comm cusp_mpi_among(const cusp_mpi_job *job);
 /** Says that this process has come to a job. */
 void cusp_mpi_arrive(cusp_mpi_job *job);
 /** Whether all have come, or it failed. After the timeout that names those who did not. */
@@ -73,7 +78,21 @@ bool cusp_mpi_all_came(cusp_mpi_job *job);
 
 /** The transport, once rank and size are known. */
 cusp_transport *cusp_mpi_transport(void);
+/** Adds up over the processes of a job, as a part of it. */
+bool cusp_mpi_add_up(cusp_mpi_job *job, void *data, size_t count, cusp_transport_type type);
 /** Reads "LATENCY_IN_MICROSECONDS,GBIT_PER_SECOND"; false where it is something else. */
 bool cusp_mpi_set_delay(const char *text);
+
+/* ------------------------------------------------------------------ groups.c */
+
+/** sum_group and gather_group of a transport. */
+bool cusp_mpi_sum_group(int group, void *data, size_t count, cusp_transport_type type,
+                        char *message, size_t bytes);
+bool cusp_mpi_gather_group(int group, int size, const void *own, void *all, size_t each,
+                           char *message, size_t bytes);
+/** split(colour, key) → the number of a new group: the processes that gave the same colour. */
+int cusp_mpi_split(lua_State *L);
+/** set_sharers([number]): the group whose processes sums are over; by default all. */
+int cusp_mpi_set_sharers(lua_State *L);
 
 #endif

@@ -72,15 +72,19 @@ static bool add_up(cusp_mpi_job *job, void *data, size_t count, size_t size, MPI
   for (size_t begin = 0; begin < count; begin += most) {
     size_t piece = count - begin < most ? count - begin : most;
     if (has_failed(job, MPI_Allreduce(MPI_IN_PLACE, (char *)data + begin * size, (int)piece, type,
-                                      op, MPI_COMM_WORLD)))
+                                      op, cusp_mpi_among(job))))
       return false;
   }
   delay(count * size);
   return true;
 }
 
+bool cusp_mpi_add_up(cusp_mpi_job *job, void *data, size_t count, cusp_transport_type type) {
+  return add_up(job, data, count, sizes[type], type_of(type), MPI_SUM);
+}
+
 static bool add_whole(sum_job *s, void *data, size_t count) {
-  return add_up(&s->job, data, count, sizes[s->sum.type], type_of(s->sum.type), MPI_SUM);
+  return cusp_mpi_add_up(&s->job, data, count, s->sum.type);
 }
 
 /* ------------------------------------------------------------------ in bfloat16 */
@@ -218,6 +222,7 @@ static uint64_t start(const cusp_transport_sum *sum, char *message, size_t bytes
     return 0;
   }
   s->sum = *sum;
+  s->job.among = cusp_mpi_state.sharers;
   s->job.run = run;
   snprintf(s->job.what, sizeof s->job.what, "a sum of %zu %s%s%s", sum->count, names[sum->type],
            sum->as_bfloat16 ? " in bfloat16" : "", sum->rows ? " by rows" : "");
@@ -249,7 +254,10 @@ static bool wait_for(uint64_t number, cusp_span *span, char *message, size_t byt
 }
 
 cusp_transport *cusp_mpi_transport(void) {
-  static cusp_transport transport = {.start = start, .wait = wait_for};
+  static cusp_transport transport = {.start = start,
+                                     .wait = wait_for,
+                                     .sum_group = cusp_mpi_sum_group,
+                                     .gather_group = cusp_mpi_gather_group};
   transport.rank = cusp_mpi_state.rank;
   transport.size = cusp_mpi_state.size;
   return &transport;

@@ -32,11 +32,19 @@ typedef struct cusp_span {
 
 typedef struct cusp_transport {
   int rank, size;
-  /** Begins a sum, in which every process takes part; returns its number, or 0 with a message. */
+  /** Begins a sum over the processes that divide batches; returns its number, or 0 with a
+   * message. */
   uint64_t (*start)(const cusp_transport_sum *sum, char *message, size_t bytes);
   /** Waits for a sum that was begun: once for each, in their order. On failure returns false and
    * writes a message; the sum's memory is left alone from then on. */
   _Bool (*wait)(uint64_t number, cusp_span *span, char *message, size_t bytes);
+  /** Replaces `data` by its sum within a group, a part of the processes that the module has given a
+   * number. On failure returns false and writes a message. */
+  _Bool (*sum_group)(int group, void *data, size_t count, cusp_transport_type type, char *message,
+                     size_t bytes);
+  /** Puts what each of the `size` processes of a group has, `each` bytes, one after another. */
+  _Bool (*gather_group)(int group, int size, const void *own, void *all, size_t each, char *message,
+                        size_t bytes);
   /** Whether the user asked to stop (cusp_interrupted): for those who wait. */
   _Bool (*interrupted)(void);
 } cusp_transport;

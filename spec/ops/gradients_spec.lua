@@ -322,6 +322,11 @@ examples.all_reduce = function() return {x(3), 0.5} end
 examples.all_reduce_list = function()
   return {{0.5, x(3), x(2, 2)}}
 end
+-- Of a group of one; spec/distribution/divided_spec.lua compares those of larger ones.
+examples.group_sum = function() return {x(3), 0} end
+examples.group_copy = function() return {x(3), 0} end
+examples.group_gather = function() return {x(2, 3), 0, 1, 0, 2} end
+examples.group_part = function() return {x(2, 3), 0, 1, 0, 2} end
 examples.dropout = function() return {key, x(2, 8), 0.4} end
 examples.dropout_elements = function() return {key, x(2, 8), 0.4} end
 

@@ -79,6 +79,21 @@ local cases = {
   {"all_reduce_list", "tensors of one dtype", function()
     return ops.all_reduce_list{ones(), ones(2), typed("int32", 2)}
   end},
+  {"group_sum", "got bool", function() return ops.group_sum(typed("bool", 2), 0) end},
+  {"group_sum", "no group %-1", function() return ops.group_sum(ones(2), -1) end},
+  {"group_copy", "no group", function() return ops.group_copy(ones(2), 2 ^ 40 | 0) end},
+  {"group_part", "axis 3", function() return ops.group_part(ones(2), 0, 1, 0, 3) end},
+  {"group_part", "3 has no 2 equal", function() return ops.group_part(ones(3), 0, 2, 0, 1) end},
+  {"group_part", "no process 2 of 2", function() return ops.group_part(ones(4), 0, 2, 2, 1) end},
+  {"group_gather", "no process 0 of 0", function()
+    return ops.group_gather(ones(4), 0, 0, 0, 1)
+  end},
+  {"group_gather", "has 1 process, not 2", function()
+    return ops.group_gather(ones(4), 0, 2, 0, 1)
+  end},
+  {"group_gather", "too large", function()
+    return ops.group_gather(cusp.zeros{tall, 0}, 0, 2 ^ 31 - 1 | 0, 0, 1)
+  end},
   {"dropout_elements", "float32 or float64", function()
     return ops.dropout_elements(key, labels, 0.5)
   end},

@@ -10,7 +10,8 @@ return {
       callbacks.OrbaxCheckpoint export.ExportArchive wrappers.* *config.set_backend
       config.is_nnx_enabled *Model:jax_state_sync utils.split_dataset(preferred_backend)
       *dataset_from_directory(format*) *timeseries_dataset_from_array(format*)
-      callbacks.TensorBoard:summary *convert_weight]],
+      callbacks.TensorBoard:summary *convert_weight distribution.*:distribute_tf_dataset
+      distribution.*:backend_mesh distribution.*:backend_layout]],
   }, {
     title = "What Python needs and Lua does not",
     reason = "Scopes that only backends open, symbolic machinery, flags of a tracer or of another "
@@ -26,12 +27,6 @@ return {
       layers.MelSpectrogram:linear_to_mel_weight_matrix layers.Random*:get_*
       layers.Dense:variable_serialization_spec layers.EinsumDense:variable_serialization_spec
       layers.Embedding:variable_serialization_spec layers.EinsumDense(gptq_unpacked_column_size)]],
-  }, {
-    title = "More than one device",
-    reason = "Every process has the whole model (`DataParallel`); models are not divided.",
-    names = [[distribution.LayoutMap distribution.ModelParallel distribution.TensorLayout
-      distribution.distribute_tensor distribution.DataParallel:* distribution.DeviceMesh:*
-      Variable(layout)]],
   }, {
     title = "Sparse and ragged tensors",
     reason = "All tensors are dense.",
@@ -52,7 +47,7 @@ return {
     reason = "What they are given, or the default, is read by other code than a declaration says; "
       .. "the reference has the form.",
     names = [[*Layer(autocast = ) *Layer(trainable = ) *Sequential(layers) *Sequential(trainable = )
-      callbacks.CallbackList(*) callbacks.LambdaCallback(*)
+      distribution.LayoutMap:* callbacks.CallbackList(*) callbacks.LambdaCallback(*)
       callbacks.EarlyStopping:get_monitor_value
       layers.GRU(use_cudnn = ) layers.LSTM(use_cudnn = ) layers.PReLU(alpha_initializer = )
       ops.*scan(unroll = ) utils.model_to_dot(subgraph)

@@ -27,6 +27,9 @@ return {
   {"with", {list(1, 2, 3), {{2, 3}}, 0}, {1, 0, 0}},
   {"all_reduce", {list(1, -2, 3), cusp.tensor(0.5)}, {0.5, -1, 1.5}},
   {"all_reduce_list", {{cusp.tensor(0.5), list(1, -2), list(3)}}, {0.5, -1, 1.5}},
+  {"group_sum", {list(1, -2, 3), 0}, {1, -2, 3}}, {"group_copy", {list(1, -2), 0}, {1, -2}},
+  {"group_gather", {list(1, -2), 0, 1, 0, 1}, {1, -2}},
+  {"group_part", {cusp.tensor{{1, 2, 3, 4}, {5, 6, 7, 8}}, 0, 2, 1, 2}, {3, 4, 7, 8}, {2, 2}},
   {"empty", {{2, 2}}, {0, 0, 0, 0}, {2, 2}},
   {"vectorized_map", {function(x) return x * 2 end, list(1, 2, 3)}, {2, 4, 6}, {3}},
 }

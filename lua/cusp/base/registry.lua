@@ -198,6 +198,12 @@ function registry.is_named(f)
   return given_names[f] ~= nil or function_names[f] ~= nil and registered[function_names[f]] ~= f
 end
 
+--- The name of a function of the library; nil for a program's.
+function registry.library_name(f)
+  local name = function_names[f]
+  return name and registered[name] ~= f and name or nil
+end
+
 --- Names a library function.
 function registry.name_function(f, name)
   function_names[f] = name

@@ -6,13 +6,16 @@
 -- @module cusp.base.replicas
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local sharding = require "cusp.base.sharding"
 
 local replicas = {}
 local rows = engine.ops
 
 --- What the processes share: `rank`, `size`, `share` (a variable: the part of the batch that is
 -- this process's), `gather` (text → the texts of all), `auto` (whether data are divided here),
--- `as_bfloat16` (how gradients travel), `bytes_per_pack`; nil where there is one process.
+-- `as_bfloat16` (how gradients travel), `bytes_per_pack`; nil where there is one process. Where
+-- models are divided, rank and size are those of the processes that divide batches with this one,
+-- and `process` is the rank among all.
 replicas.active = nil
 
 -- The classes of metrics there are; their updates are added up while processes train together.
@@ -36,6 +39,7 @@ local function as_carried(tensor)
 end
 
 local function reduce(tensor, weight, weighted, ...)
+  if replicas.active.size == 1 then return engine.is_variable(tensor) and tensor.value or tensor end
   local dtype = tensor.dtype
   local sum = rows.all_reduce(as_carried(tensor), weight, weighted, ...)
   return settle(sum.dtype == dtype and sum or rows.cast(sum, dtype))
@@ -76,7 +80,17 @@ end
 -- @treturn boolean
 function replicas.is_silent()
   local active = replicas.active
-  return active ~= nil and active.rank > 0
+  return active ~= nil and active.process > 0
+end
+
+--- Whether rank 0 calls a callback for this process, too: one that writes, unless for that all
+-- have to give their parts of the model.
+-- @tparam table callback
+-- @tparam ?table model
+-- @treturn boolean
+function replicas.is_asleep(callback, model)
+  if not callback.writes or not replicas.is_silent() then return false end
+  return not (callback.saves_weights and model and sharding.find(model.weights))
 end
 
 ---------------------------------------------------------------- several tensors
@@ -114,6 +128,7 @@ end
 
 -- From the last to the first: a backward pass finds gradients in that order.
 local function in_buckets(tensors, how)
+  if replicas.active.size == 1 then return tensors end
   local results, buckets, dtypes = {}, {}, {}
   for place = #tensors, 1, -1 do
     local tensor, dtype = as_carried(tensors[place])
@@ -267,13 +282,24 @@ function replicas.agree(owner, lines)
   end
 end
 
---- The numbers of all processes, in order of rank.
+--- The numbers of the processes that divide batches with this one, in order of rank.
 -- @tparam number number
 -- @treturn {number,...}
 function replicas.numbers(number)
-  local texts = replicas.active.gather(string.pack("<n", number))
-  for i, text in ipairs(texts) do texts[i] = string.unpack("<n", text) end
-  return texts
+  local active = replicas.active
+  local texts, numbers = active.gather(string.pack("<n", number)), {}
+  for i, rank in ipairs(active.sharers) do numbers[i] = string.unpack("<n", texts[rank + 1]) end
+  return numbers
+end
+
+--- Whether something holds in any of all processes.
+-- @tparam boolean holds whether it does in this one
+-- @treturn boolean
+function replicas.any(holds)
+  for _, text in ipairs(replicas.active.gather(holds and "1" or "")) do
+    if text == "1" then return true end
+  end
+  return false
 end
 
 -- Some variables: all at once would need as much memory again.
@@ -307,6 +333,8 @@ function replicas.align(owner, variables)
     if sizes[variable.dtype] then floats[#floats + 1] = variable end
   end
   replicas.agree(owner, lines)
+  if sharding.active then sharding.align(floats) end
+  if replicas.active.size == 1 then return end
   local some = {}
   for i, variable in ipairs(floats) do
     some[#some + 1] = variable
@@ -321,11 +349,17 @@ end
 ---------------------------------------------------------------- beginning
 
 --- Has this process be one of several from now on; nil: alone.
--- @tparam ?table state `rank`, `size`, `gather`, `auto`, `as_bfloat16`, `bytes_per_pack`
+-- @tparam ?table state `rank`, `size`, `gather`, `auto`, `as_bfloat16`, `bytes_per_pack`; where
+-- models are divided, `process` and `sharers`, the ranks among all of those that divide batches
 function replicas.set(state)
   replicas.active = state
   if not state then return end
   local function scalar(value) return engine.tensor(value, {dtype = "float64"}) end
+  state.process = state.process or state.rank
+  if not state.sharers then
+    state.sharers = {}
+    for i = 1, state.size do state.sharers[i] = i - 1 end
+  end
   state.one, state.none = scalar(1), scalar(0)
   state.share = engine.variable(scalar(1 / state.size), {dtype = "float64", trainable = false})
   state.share_now = 1 / state.size

@@ -22,6 +22,7 @@ local frequency = require "cusp.callbacks.save_frequency"
 local remove_leftovers = require "cusp.callbacks.leftovers"
 local replicas = require "cusp.base.replicas"
 local resuming = require "cusp.callbacks.resuming"
+local gathering = require "cusp.base.gathering"
 local warnings = require "cusp.base.warnings"
 
 local BackupAndRestore = Callback:extend("BackupAndRestore", {
@@ -48,11 +49,8 @@ end
 
 ---------------------------------------------------------------- keeping
 
---- Keeps the state as of now.
--- @tparam ?table logs at the end of an epoch
-function BackupAndRestore:save(logs)
-  local run = self.__own.run
-  if not run or replicas.is_silent() then return end
+local function write(self, run, logs)
+  if replicas.is_silent() then return end
   local files = engine.files
   files.make_directories(self.backup_dir)
   local kept = resuming.capture(run, logs)
@@ -63,6 +61,15 @@ function BackupAndRestore:save(logs)
     end
   end
   backup_file.save(self.path, kept, step_back)
+end
+
+--- Keeps the state as of now.
+-- @tparam ?table logs at the end of an epoch
+function BackupAndRestore:save(logs)
+  local run = self.__own.run
+  if run then
+    gathering.by_first("BackupAndRestore.save", run.model.weights, write, self, run, logs)
+  end
 end
 
 ---------------------------------------------------------------- taking up

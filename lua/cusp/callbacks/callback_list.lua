@@ -180,7 +180,7 @@ end
 local function invoke(self, callback, hook, ...)
   local f = callback[hook]
   if not f or f == Callback[hook] then return end
-  if callback.writes and replicas.is_silent() then return end
+  if replicas.is_asleep(callback, self.model) then return end
   local ok, message = engine.attempt(f, callback, ...)
   if not ok then error(explain(self, callback, hook, message), 0) end
 end

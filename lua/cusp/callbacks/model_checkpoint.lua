@@ -22,6 +22,7 @@ local warnings = require "cusp.base.warnings"
 
 local ModelCheckpoint = MonitorCallback:extend("ModelCheckpoint", {
   writes = true,
+  saves_weights = true,
   config = {
     {"filepath", "string"}, {"monitor", "string", default = "val_loss"},
     {"verbose", "verbosity", default = 0},

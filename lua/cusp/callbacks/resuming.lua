@@ -14,6 +14,8 @@ local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
 local random = require "cusp.tensors.random"
 local replicas = require "cusp.base.replicas"
+local gathering = require "cusp.base.gathering"
+local sharding = require "cusp.base.sharding"
 local structure = require "cusp.base.structure"
 
 local resuming = {}
@@ -64,7 +66,7 @@ local function values_of(groups)
   local values = {}
   for kind, variables in pairs(groups) do
     values[kind] = {}
-    for i, variable in ipairs(variables) do values[kind][i] = variable.value end
+    for i, variable in ipairs(variables) do values[kind][i] = gathering.whole(variable) end
     engine.evaluate(values[kind])
   end
   return values
@@ -83,12 +85,13 @@ local function check(owner, groups, values)
         #kept, kind, #variables)
     end
     for i, variable in ipairs(variables) do
-      if errors.shape(kept[i].shape) ~= errors.shape(variable.shape)
+      local shape = errors.shape(sharding.shape_of(variable))
+      if errors.shape(kept[i].shape) ~= shape
         or kept[i].dtype ~= variable.dtype then
         errors.raise(
           "%s: was kept of another model: variable %s has shape %s (%s), expected %s (%s)", owner,
           describe(variable, kind, i),
-          errors.shape(kept[i].shape), kept[i].dtype, errors.shape(variable.shape), variable.dtype)
+          errors.shape(kept[i].shape), kept[i].dtype, shape, variable.dtype)
       end
     end
   end
@@ -154,7 +157,7 @@ end
 --- Puts back what the callbacks of a run knew; those that were not there start anew.
 function resuming.restore_callbacks(run, kept)
   each_keyed(run.callbacks, function(key, callback)
-    local asleep = callback.writes and replicas.is_silent()
+    local asleep = replicas.is_asleep(callback, run.model)
     if kept.callbacks[key] and not asleep then set_state(callback, kept.callbacks[key]) end
   end)
 end
@@ -239,6 +242,7 @@ function resuming.restore_values(run, kept)
     table.move(variables, 1, #variables, #all + 1, all)
     table.move(kept.values[kind], 1, #variables, #values + 1, values)
   end
+  for i, variable in ipairs(all) do values[i] = sharding.part_of(variable, values[i]) end
   engine.assign_all(all, values)
   for name, value in pairs(kept.last or {}) do run.step.report.last[name] = value end
   random.set_state(kept.random)

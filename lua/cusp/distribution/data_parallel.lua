@@ -52,4 +52,14 @@ function DataParallel:init(args)
   self.devices, self.batch_dim_name = self.device_mesh.devices, self.device_mesh.axis_names[1]
 end
 
+function DataParallel.__getters.num_model_replicas(self) return #self.devices end
+
+--- What divides batches; models are whole in every process.
+-- @local
+function DataParallel:begin()
+  local joined = processes.join()
+  local place = self.device_mesh:coordinates(joined.rank)
+  return nil, {size = joined.size, rank = place and place[1] or joined.rank}
+end
+
 return DataParallel

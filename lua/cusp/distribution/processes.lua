@@ -7,7 +7,7 @@ local native = require "cusp.base.native"
 local processes = {}
 
 local default_timeout = 600 -- seconds
-local joined                -- `rank`, `size`, `gather`
+local joined                -- what `join` gives
 
 -- How many processes the launcher says that it has started.
 local function launched()
@@ -28,7 +28,10 @@ local function gather_with(gather)
 end
 
 local function join(timeout)
-  if launched() == 1 then return {rank = 0, size = 1, gather = function(text) return {text} end} end
+  if launched() == 1 then
+    return {rank = 0, size = 1, gather = function(text) return {text} end,
+      set_sharers = function() end}
+  end
   local mpi = native.load("mpi", "cusp.distribution under mpirun")
   local transport, rank, size = mpi.start(timeout or default_timeout,
     os.getenv "CUSP_DISTRIBUTION_DELAY")
@@ -38,7 +41,7 @@ local function join(timeout)
   end
   engine.set_transport(transport)
   return {rank = rank, size = size, gather = gather_with(mpi.gather),
-    set_timeout = mpi.set_timeout}
+    set_timeout = mpi.set_timeout, split = mpi.split, set_sharers = mpi.set_sharers}
 end
 
 local function timeout_of(given)
@@ -54,7 +57,8 @@ end
 
 --- Joins the processes, once.
 -- @tparam[opt] number timeout seconds that a process waits for the others
--- @treturn table `rank`, `size`, `gather` (text → the texts of all processes)
+-- @treturn table `rank`, `size`, `gather` (text → the texts of all processes), `split` (makes a
+-- group), `set_sharers` (the group that divides batches)
 function processes.join(timeout)
   if joined and not timeout then return joined end
   timeout = timeout_of(timeout)

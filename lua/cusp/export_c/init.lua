@@ -5,6 +5,7 @@ local Record = require "cusp.export_c.record"
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local sharding = require "cusp.base.sharding"
 local source_file = require "cusp.export_c.source_file"
 local structure = require "cusp.base.structure"
 local text = require "cusp.export_c.text"
@@ -102,6 +103,8 @@ end
 -- @usage model:export_c("net.c", {prefix = "net", main = true})
 function export_c.export(model, ...)
   local options = bind(...)
+  sharding.check_whole("export_c", model.weights,
+    "save the model, and load it in one process")
   local stem = check_path(options.path)
   local prefix = prefix_of(options, stem)
   if options.samples ~= nil and #structure.flatten(options.samples) == 0 then

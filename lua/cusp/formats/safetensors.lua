@@ -11,6 +11,7 @@ local errors = require "cusp.base.errors"
 local json = require "cusp.formats.json"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
+local gathering = require "cusp.base.gathering"
 local shapes = require "cusp.base.shape"
 
 local safetensors = {}
@@ -176,7 +177,8 @@ local function check_tensor(path, name, tensor)
     errors.raise("%s: '%s' is %s; safetensors hold tensors of numbers by name", path, name,
       errors.describe(tensor))
   end
-  return engine.is_variable(tensor) and tensor.value or tensor
+  local kept = gathering.kept(tensor)
+  return engine.is_variable(kept) and kept.value or kept
 end
 
 -- Wide numbers first, so that each lies at a multiple of its size.
@@ -228,7 +230,9 @@ function safetensors.save(path, tensors, metadata)
   local header = header_of(path, list, metadata or {})
   local writer <close> = engine.files.create(path)
   writer:write(("<I8"):pack(#header), header)
-  for _, entry in ipairs(list) do writer:write(entry.tensor) end
+  for _, entry in ipairs(list) do
+    gathering.with(entry.tensor, function(tensor) writer:write(tensor) end)
+  end
   writer:commit()
 end
 

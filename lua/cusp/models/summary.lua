@@ -5,6 +5,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
 local shapes = require "cusp.base.shape"
+local sharding = require "cusp.base.sharding"
 local structure = require "cusp.base.structure"
 
 local summary = {}
@@ -23,7 +24,7 @@ local bits = {bool = 8, int8 = 8, uint8 = 8, int16 = 16, uint16 = 16, float16 = 
 local function totals(variables)
   local count, bytes = 0, 0
   for _, variable in ipairs(variables) do
-    local size = shapes.size(variable.shape)
+    local size = shapes.size(sharding.shape_of(variable))
     count, bytes = count + size, bytes + size * (bits[variable.dtype] or 32) // 8
   end
   return count, bytes

@@ -46,6 +46,7 @@ local function add_factors(self, variable, index)
 end
 
 return Optimizer.define("Adafactor", {
+  needs_whole_variables = true,
   parameters = {
     {"beta_2_decay", "number", default = -0.8}, {"epsilon_1", "number", default = 1e-30},
     {"epsilon_2", "number", default = 1e-3},

@@ -7,13 +7,16 @@
 -- @tparam[opt=1e-7] number epsilon
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
+local sharding = require "cusp.base.sharding"
 
 local function coefficients(self, step, learning_rate)
   return {rate = learning_rate, bias_1 = 1 - ops.power(self.beta_1, step),
     bias_2 = 1 - ops.power(self.beta_2, step)}
 end
 
-local function norm(x) return ops.sqrt(ops.sum(ops.square(x))) end
+local function norm(x, variable)
+  return ops.sqrt(sharding.total(variable, ops.sum(ops.square(x))))
+end
 
 return Optimizer.define("Lamb", {
   parameters = {{"beta_1", "number", default = 0.9}, {"beta_2", "number", default = 0.999},
@@ -32,7 +35,7 @@ return Optimizer.define("Lamb", {
     self:assign(momentum, mean)
     self:assign(velocity, square)
     local step = mean / shared.bias_1 / (ops.sqrt(square / shared.bias_2) + self.epsilon)
-    local weight_norm, step_norm = norm(variable), norm(step)
+    local weight_norm, step_norm = norm(variable, variable), norm(step, variable)
     local both = ops.logical_and(ops.greater(weight_norm, 0), ops.greater(step_norm, 0))
     local ratio = ops.where(both, weight_norm / step_norm, 1)
     self:assign_sub(variable, step * (ratio * shared.rate))

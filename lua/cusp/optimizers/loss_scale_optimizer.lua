@@ -11,6 +11,7 @@ local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
 local registry = require "cusp.base.registry"
 local replicas = require "cusp.base.replicas"
+local sharding = require "cusp.base.sharding"
 
 local LossScaleOptimizer = Optimizer:extend("LossScaleOptimizer", {
   config = {
@@ -53,10 +54,17 @@ function LossScaleOptimizer:build(variables)
   Optimizer.build(self, variables)
 end
 
-local function all_finite(gradients)
+-- Whether a gradient is finite, in all processes that have a part of it.
+local function is_finite(gradient, variable)
+  if not variable.sharding then return ops.all(ops.isfinite(gradient)) end
+  local count = ops.sum(ops.cast(ops.logical_not(ops.isfinite(gradient)), "int32"))
+  return ops.equal(sharding.total(variable, count), 0)
+end
+
+local function all_finite(gradients, variables)
   local finite
-  for _, gradient in ipairs(gradients) do
-    local one = ops.all(ops.isfinite(gradient))
+  for i, gradient in ipairs(gradients) do
+    local one = is_finite(gradient, variables[i])
     finite = finite == nil and one or ops.logical_and(finite, one)
   end
   return finite
@@ -69,7 +77,7 @@ local function of_part(scale)
 end
 
 function LossScaleOptimizer:apply_gradients_now(gradients, variables)
-  local finite, scale, unscaled = all_finite(gradients), self.dynamic_scale.value, {}
+  local finite, scale, unscaled = all_finite(gradients, variables), self.dynamic_scale.value, {}
   for i, gradient in ipairs(gradients) do
     unscaled[i] = variables[i].overwrite_with_gradient and gradient
       or gradient / ops.cast(of_part(scale), gradient.dtype)

@@ -57,6 +57,7 @@ local function adam_step(self, gradient, variable, index)
 end
 
 return Optimizer.define("Muon", {
+  needs_whole_variables = true,
   positional_order = "learning_rate adam_beta_1 adam_beta_2 adam_weight_decay epsilon weight_decay "
     .. "clipnorm clipvalue global_clipnorm use_ema ema_momentum "
     .. "ema_overwrite_frequency loss_scale_factor gradient_accumulation_steps name "

@@ -25,6 +25,7 @@ local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 local registry = require "cusp.base.registry"
 local replicas = require "cusp.base.replicas"
+local sharding = require "cusp.base.sharding"
 local stateless = require "cusp.base.stateless"
 local warnings = require "cusp.base.warnings"
 local whole = require "cusp.base.whole"
@@ -229,10 +230,11 @@ Optimizer.note_slot = note_slot
 --- Makes a variable like another.
 function Optimizer:add_variable_from_reference(reference, name, initializer)
   local path = (reference.path or reference.name or "variable"):gsub("[/:]", "_")
-  return note_slot(self:add_variable{
+  local variable = self:add_variable{
     shape = reference.shape, dtype = reference.dtype, initializer = initializer,
     name = path .. "_" .. (name or "var"),
-  }, name or "var", reference)
+  }
+  return note_slot(sharding.like(variable, reference), name or "var", reference)
 end
 
 --- Makes one or several variables for each of the variables to be trained.
@@ -297,6 +299,10 @@ function Optimizer:build(variables)
 end
 
 local function build_whole(self, variables)
+  if self.needs_whole_variables then
+    sharding.check_whole(self.__name .. ".build", variables,
+      "this optimizer looks at whole ones; Adam and others do not")
+  end
   if replicas.active then replicas.align(self.__name .. ".build", variables) end
   self:build(variables)
   self.built = true
@@ -400,7 +406,7 @@ function Optimizer:update_step()
 end
 
 local function update(self, gradients, variables)
-  gradients = clipping.clip(self, gradients)
+  gradients = clipping.clip(self, gradients, variables)
   apply_weight_decay(self, variables)
   self:update_all(gradients, variables, self.learning_rate)
 end
@@ -718,6 +724,7 @@ function Optimizer:load_own_variables(store)
     if values[i] == nil then
       errors.raise("%s.load_own_variables: there is no variable %d", self.__name, i - 1)
     end
+    if variables[i].sharding then values[i] = sharding.part_of(variables[i], values[i]) end
   end
   engine.assign_all(variables, stateless.tensors(self.__name .. ".load_own_variables", variables,
     values))

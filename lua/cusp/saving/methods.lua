@@ -20,6 +20,7 @@ local deferred = require "cusp.base.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
+local gathering = require "cusp.base.gathering"
 local stored = require "cusp.saving.shared.stored"
 local whole = require "cusp.base.whole"
 
@@ -109,6 +110,14 @@ local function check_zipped(path, format, zipped)
   end
 end
 
+local function write_model(model, path, format, options)
+  make_parent(path)
+  if format == "h5" then
+    return require("cusp.saving.hdf5.model").write(path, model, options.include_optimizer)
+  end
+  require("cusp.saving.keras3.archive").write(path, model, options)
+end
+
 --- Saves the whole model: architecture, weights, compile arguments, and the optimizer's state.
 -- @tparam string filepath ends in .keras, or in .h5 or .hdf5 for a functional or sequential model;
 -- missing folders are created
@@ -132,11 +141,7 @@ function methods:save(...)
       "save: the model '%s' has no weights yet: build it, or call it on data, before saving it",
       self.name)
   end
-  make_parent(path)
-  if format == "h5" then
-    return require("cusp.saving.hdf5.model").write(path, self, include_optimizer)
-  end
-  require("cusp.saving.keras3.archive").write(path, self,
+  gathering.by_first("save", self.weights, write_model, self, path, format,
     {include_optimizer = include_optimizer, zipped = zipped})
 end
 
@@ -298,8 +303,10 @@ function methods:save_weights(...)
     overwrite) then
     return
   end
-  make_parent(path)
-  return writers[format](path, self, options)
+  return gathering.by_first("save_weights", self.weights, function()
+    make_parent(path)
+    return writers[format](path, self, options)
+  end)
 end
 
 local bind_load_weights = arguments.binder("load_weights", {

@@ -73,6 +73,16 @@ function random.set_state(state)
   seeds.state = state.seeds
 end
 
+--- Has all processes go on with the random numbers of rank 0.
+-- @local
+function random.agree()
+  local words = {seeds.state, table.unpack(engine.ops.cast(global:state(), "int64"):tolist())}
+  local first = replicas.active.gather(string.pack("<i8i8i8", table.unpack(words)))[1]
+  local state, a, b = string.unpack("<i8i8i8", first)
+  local generator = engine.ops.cast(engine.tensor({a, b}, {dtype = "int64"}), "uint64")
+  random.set_state{seeds = state, generator = generator}
+end
+
 --- A generator of seeds, which advances with each use.
 -- @type SeedGenerator
 -- @tparam[opt] integer seed initial seed; a new one by default

@@ -6,6 +6,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local rooms = require "cusp.base.rooms"
+local sharding = require "cusp.base.sharding"
 
 local bind = arguments.named_binder("Variable", {
   {"initializer", "any"},
@@ -16,6 +17,7 @@ local bind = arguments.named_binder("Variable", {
   {"aggregation", "string", default = "none"},
   {"synchronization", "string", default = "auto"},
   {"name", "string", optional = true},
+  {"layout", "any", optional = true},
   {"constraint", "constraint", optional = true},
   {"regularizer", "regularizer", optional = true},
 }, "nested")
@@ -49,15 +51,22 @@ end
 -- @tparam[opt] string dtype by default the value's
 -- @tparam[opt=true] boolean trainable
 -- @tparam[opt] string name
+-- @tparam[opt] TensorLayout layout how the processes of a `ModelParallel` divide it: the variable
+-- has this process's part
 -- @tparam[opt] constraint constraint
 -- @treturn Variable with `value`, `shape`, `dtype`, `name`, `path`, `trainable`
 -- @usage local steps = cusp.Variable(0, {name = "steps", trainable = false})
 return function(...)
   local args = bind(...)
-  local variable = engine.variable(first_value(args.initializer, args.shape, args.dtype),
-    {dtype = args.dtype, trainable = args.trainable})
-  variable.name = args.name or require("cusp.base.names").unique "variable"
-  variable.path = variable.name
-  for _, name in ipairs(kept) do variable[name] = args[name] end
+  sharding.check_layout("Variable", args.layout)
+  local name = args.name or require("cusp.base.names").unique "variable"
+  local value = first_value(args.initializer, args.shape, args.dtype)
+  local settings = {dtype = args.dtype, trainable = args.trainable}
+  local known = args.layout and sharding.of_new(name, value.shape, args.layout)
+  local variable = known and sharding.variable(value, settings, known)
+    or engine.variable(value, settings)
+  variable.name, variable.path = name, name
+  if args.layout then variable.layout = args.layout end
+  for _, field in ipairs(kept) do variable[field] = args[field] end
   return variable
 end

@@ -18,16 +18,6 @@ local function own_rows(rows)
   return rows * active.rank // active.size + 1, rows * (active.rank + 1) // active.size
 end
 
--- All draw their orders of samples from the random numbers of rank 0.
-local function agree_on_random()
-  local state = random.get_state()
-  local words = {state.seeds, table.unpack(ops.cast(state.generator, "int64"):tolist())}
-  local first = replicas.active.gather(string.pack("<i8i8i8", table.unpack(words)))[1]
-  local seeds, a, b = string.unpack("<i8i8i8", first)
-  local generator = ops.cast(engine.tensor({a, b}, {dtype = "int64"}), "uint64")
-  random.set_state{seeds = seeds, generator = generator}
-end
-
 local function methods_of(class)
   return function(self, name)
     local method = class[name]
@@ -46,7 +36,7 @@ end
 local Arrays = {}
 
 function Arrays:rewind()
-  agree_on_random()
+  random.agree()
   self.inner:rewind()
   self.cursor, self.own_order = 0, nil
 end
@@ -114,7 +104,7 @@ end
 local Batches = {}
 
 function Batches:rewind()
-  agree_on_random()
+  random.agree()
   self.inner:rewind()
 end
 

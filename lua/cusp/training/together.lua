@@ -1,11 +1,28 @@
 --- Runs of several processes that train together: what they agree on
 -- @module cusp.training.together
+local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
+local random = require "cusp.tensors.random"
 local replicas = require "cusp.base.replicas"
+local sharding = require "cusp.base.sharding"
 
 local together = {}
 
 local function count(value) return value and tostring(value) or "not known" end
+
+-- Processes that divide a model drop out the same: what their layers draw begins with one seed.
+local function add_seeds(lines, layer, seen)
+  if seen[layer] then return end
+  seen[layer] = true
+  for _, name in ipairs(layer.__order) do
+    local value = rawget(layer, name)
+    if Object.is_instance(value, random.SeedGenerator) then
+      lines[#lines + 1] = ("the layer %s, whose random numbers begin with the seed %d (set the"
+        .. " distribution before the model is made)"):format(layer.name, value.initial_seed)
+    end
+  end
+  for _, below in ipairs(layer:sublayers()) do add_seeds(lines, below, seen) end
+end
 
 -- What has to be equal everywhere, a line each.
 local function lines_of(run)
@@ -17,6 +34,7 @@ local function lines_of(run)
     line("the optimizer %s", tostring(run.model.optimizer))
     line("the metrics %s", table.concat(run.model:metric_result_names(), ", "))
   end
+  if sharding.active and run.phase == "train" then add_seeds(lines, run.model, {}) end
   if not replicas.active.auto then return lines end
   line("batches = %s", count(run.phase ~= "predict" and source.steps or nil))
   if source.batches or run.phase == "predict" then return lines end
@@ -31,16 +49,13 @@ end
 
 local function is_hooked(run)
   local begins = run.callbacks:has_batch_hooks(run.phase, "begin")
-  local own = (begins or run.callbacks:has_batch_hooks(run.phase, "end")) and 1 or 0
-  for _, hooked in ipairs(replicas.numbers(own)) do
-    if hooked == 1 then return true end
-  end
-  return false
+  return replicas.any(begins or run.callbacks:has_batch_hooks(run.phase, "end"))
 end
 
 --- Before the first step: the same run of the same model, with the weights of rank 0.
 -- @tparam Run run
 function together.begin(run)
+  if sharding.active then sharding.active.begin_run() end
   replicas.agree(run.owner, lines_of(run))
   replicas.align(run.owner, run.model.variables)
   run.hooked = is_hooked(run)
@@ -50,9 +65,7 @@ end
 --- Ends the run everywhere if it is to end somewhere.
 -- @tparam Run run
 function together.agree_to_stop(run)
-  for _, stopped in ipairs(replicas.numbers(run:is_stopped() and 1 or 0)) do
-    if stopped == 1 then run:stop() end
-  end
+  if replicas.any(run:is_stopped()) then run:stop() end
 end
 
 --- Only rank 0 prints.

@@ -5,6 +5,7 @@
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
+local gathering = require "cusp.base.gathering"
 
 local values = {}
 
@@ -129,7 +130,11 @@ local function wide_dtype(tensor)
 end
 
 local function number_tensor(where, value, dtype)
-  if engine.is_variable(value) then value = value.value end
+  if engine.is_variable(value) then
+    value = gathering.kept(value)
+    if gathering.is_kept(value) and dtype == nil then return value end
+    value = gathering.is_kept(value) and gathering.read(value) or value.value
+  end
   if engine.is_tensor(value) then
     return dtype and dtype ~= value.dtype and engine.ops.cast(value, dtype) or value
   end

@@ -5,6 +5,7 @@
 local chunking = require "cusp.formats.hdf5.chunking"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local gathering = require "cusp.base.gathering"
 local values = require "cusp.formats.hdf5.values"
 local plain = require "cusp.base.plain"
 
@@ -79,7 +80,9 @@ local function write_then(file, finish, lent)
     local size = file:_call(file.path, "finish")
     write_pages(file)
     for _, entry in ipairs(file._tensors) do
-      write_at(file, entry.offset, entry.tensor, entry.bytes)
+      gathering.with(entry.tensor, function(tensor)
+        write_at(file, entry.offset, tensor, entry.bytes)
+      end)
     end
     write_end(file, size)
     finish(file._writer)
@@ -300,7 +303,7 @@ local function write_dataset(file, name, written, options)
     return "string", written.shape
   end
   if options.chunks or options.compression or options.shuffle or options.fletcher32 then
-    write_chunked(file, name, written.tensor, options)
+    write_chunked(file, name, gathering.read(written.tensor), options)
   else
     write_contiguous(file, name, written.tensor)
   end

@@ -97,8 +97,7 @@ function GroupQueryAttention:weigh(q, k, v, mask, args)
   k, v = ops["repeat"](k, repeats, 3), ops["repeat"](v, repeats, 3)
   local scores = ops.einsum("bquh,bkuh->buqk", ops.multiply(q, self:score_scale()), k)
   local weights = self.softmax(scores, {mask = mask and ops.expand_dims(mask, -3)})
-  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
-    or weights
+  local kept = MultiHeadAttention.drop(self, weights, args)
   return ops.einsum("buqk,bkuh->bquh", kept, v), weights
 end
 

@@ -25,6 +25,8 @@ local key_value_cache = require "cusp.layers.attention.key_value_cache"
 local masks = require "cusp.base.masks"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local parallel = require "cusp.layers.machinery.parallel"
+local sharding = require "cusp.base.sharding"
 local structure = require "cusp.base.structure"
 
 local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
@@ -232,6 +234,59 @@ function MultiHeadAttention.needs_no_scores(self, mask, args)
     and (self.dropout == 0 or not args.training and not mask)
 end
 
+---------------------------------------------------------------- heads that processes divide
+
+-- The axis of the heads in projected tensors, and in the scores.
+local function heads_axes(self, q)
+  local axes = self.__own.axes or {2}
+  return q.ndim - 1, q.ndim - #axes - 1
+end
+
+-- The inputs of the projections; one that stands for all is shared.
+local function shared_inputs(self, query, key, value)
+  local same = rawequal(query, key) and rawequal(query, value)
+  if not same or not self.query_dense.__own.divided then
+    return query, key, value
+  end
+  local shared = parallel.shared(query, {self.query_dense, self.key_dense, self.value_dense}, 2)
+  return shared, shared, shared
+end
+
+-- Where the projections were divided by heads, each process attends with its own.
+local function own_heads(self, args, q, k, v, cache)
+  local axis, in_scores = heads_axes(self, q)
+  local group, parts
+  if not cache then group, parts = parallel.common(axis, {q, k, v}) end
+  for _, attended in ipairs(self.__own.axes or {}) do
+    if attended == axis then group = nil end
+  end
+  if not group then return q, k, v end
+  args.sharing = {group = group, axis = axis, in_scores = in_scores}
+  return table.unpack(parts)
+end
+
+--- Drops some of the weights; what is dropped of heads does not depend on who has them.
+function MultiHeadAttention.drop(self, weights, args)
+  local sharing = args.sharing
+  if self.dropout == 0 then return weights end
+  if not sharing or not args.training then
+    return self.dropout_layer(weights, {training = args.training})
+  end
+  local shape = weights.shape
+  shape[sharing.in_scores] = shape[sharing.in_scores] * sharing.group.size
+  local kept = self.dropout_layer(ops.ones(shape, {dtype = weights.dtype}), {training = true})
+  return weights * sharding.part(kept, sharing.in_scores, sharing.group)
+end
+
+local function all_heads(outputs, weights, args)
+  local sharing = args.sharing
+  if not sharing then return outputs, weights end
+  if weights and args.return_attention_scores then
+    weights = sharding.gather(weights, sharing.in_scores, sharing.group)
+  end
+  return sharding.gather(outputs, sharing.axis, sharing.group), weights
+end
+
 ---------------------------------------------------------------- calling
 
 --- The heads' outputs and the weights, of projected tensors.
@@ -240,8 +295,7 @@ function MultiHeadAttention:weigh(q, k, v, mask, args)
     k, ops.multiply(q, self:score_scale()))
   if mask then mask = beside_scores(mask, scores, #self.__own.axes) end
   local weights = self.softmax(scores, {mask = mask})
-  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
-    or weights
+  local kept = MultiHeadAttention.drop(self, weights, args)
   return ops.einsum(self.__own.outputs_equation, kept, v), weights
 end
 
@@ -262,8 +316,10 @@ end
 function MultiHeadAttention.attend(self, query, key, value, args, query_mask)
   local places = places_of(query, value, args)
   local mask = MultiHeadAttention.join_masks(self, places, args, query_mask)
+  query, key, value = shared_inputs(self, query, key, value)
   local q, k, v, cache = self.query_dense(query),
     MultiHeadAttention.keys_and_values(self, key, value, args)
+  q, k, v = own_heads(self, args, q, k, v, cache)
   local tiled = self:in_tiles(query) and MultiHeadAttention.needs_no_scores(self, mask, args)
   if not tiled or places.first then
     mask = MultiHeadAttention.with_causal(mask, places, args)
@@ -277,6 +333,7 @@ function MultiHeadAttention.attend(self, query, key, value, args, query_mask)
   else
     outputs, weights = self:weigh(q, k, v, mask, args)
   end
+  outputs, weights = all_heads(outputs, weights, args)
   if cache then
     outputs = key_value_cache.guard(outputs, cache, places.first, places.targets)
   end

@@ -24,10 +24,36 @@ local errors = require "cusp.base.errors"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local parallel = require "cusp.layers.machinery.parallel"
+
+-- The axes of channels and filters are divided, those of the window are not.
+local function divides_kernel(class, layer, splits)
+  for _, split in ipairs(splits) do
+    if split.axis <= class.rank then return false end
+  end
+  return layer.groups == 1 and layer.convolution_op == class.convolution_op
+end
+
+local function call_divided(layer, inputs)
+  local first = options.channels_first(layer)
+  return parallel.apply{
+    letters = {
+      input = first and "bc..." or "...c", output = first and "bf..." or "...f", bias = "f",
+      kernel = ("xyz"):sub(1, layer.rank) .. "cf",
+    },
+    inputs = inputs, kernel = layer.kernel, bias = layer.bias, activation = layer.activation,
+    compute = function(x, kernel) return layer:convolution_op(x, kernel) end,
+    add = function(outputs, bias) return convolution.add_bias(layer, outputs, bias) end,
+  }
+end
 
 local function make(rank)
-  local Conv = Layer:extend(("Conv%dD"):format(rank), {
+  local Conv
+  Conv = Layer:extend(("Conv%dD"):format(rank), {
     rank = rank,
+    divides = {
+      kernel = function(layer, splits) return divides_kernel(Conv, layer, splits) end, bias = true,
+    },
     input_spec = {ndim = rank + 2},
     config = options.join({
       {"filters", "integer", min = 1}, convolution.window("kernel_size", rank),
@@ -77,6 +103,7 @@ local function make(rank)
   end
 
   function Conv:call(inputs)
+    if self.__own.divided then return call_divided(self, inputs) end
     return convolution.finish(self, self:convolution_op(inputs, self.kernel))
   end
 

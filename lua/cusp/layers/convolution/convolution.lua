@@ -67,17 +67,19 @@ end
 
 --- Adds the bias to the channels, then applies the activation.
 function convolution.finish(layer, outputs)
-  if layer.use_bias then
-    local bias = layer.bias
-    if options.channels_first(layer) then
-      local shape = {bias.shape[1]}
-      for _ = 1, #layer.kernel_size do shape[#shape + 1] = 1 end
-      bias = ops.reshape(bias, shape)
-    end
-    outputs = ops.add(outputs, bias)
-  end
+  if layer.use_bias then outputs = convolution.add_bias(layer, outputs, layer.bias) end
   if layer.activation then outputs = layer.activation(outputs) end
   return outputs
+end
+
+--- Adds a bias along the channels.
+function convolution.add_bias(layer, outputs, bias)
+  if options.channels_first(layer) then
+    local shape = {bias.shape[1]}
+    for _ = 1, #layer.kernel_size do shape[#shape + 1] = 1 end
+    bias = ops.reshape(bias, shape)
+  end
+  return ops.add(outputs, bias)
 end
 
 --- Pads the inputs with zeros before the first step, so that no output depends on a later one.

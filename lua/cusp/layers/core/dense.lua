@@ -16,6 +16,7 @@ local errors = require "cusp.base.errors"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local parallel = require "cusp.layers.machinery.parallel"
 local quantizable = require "cusp.layers.core.quantizable"
 local shapes = require "cusp.base.shape"
 
@@ -24,6 +25,7 @@ local lora_rank, lora_alpha = low_rank.options()
 local Dense = Layer:extend("Dense", {
   call_arguments = {"training"},
   supports_masking = true,
+  divides = {kernel = true, bias = true},
   input_spec = {min_ndim = 2},
   config = {
     {"units", "integer", min = 1}, options.activation(), options.flag("use_bias", true),
@@ -53,6 +55,9 @@ local Dense = Layer:extend("Dense", {
   end,
 
   call = function(self, inputs, args)
+    if self.__own.divided then
+      return parallel.product("...a,ab->...b", inputs, self.kernel, self.bias, "b", self.activation)
+    end
     local quantized = self.__own.quantized and require "cusp.layers.core.quantized_kernel"
     local outputs = quantized and quantized.product(self, inputs, args.training)
       or ops.matmul(inputs, self.kernel)

@@ -15,6 +15,7 @@ local errors = require "cusp.base.errors"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local parallel = require "cusp.layers.machinery.parallel"
 local quantizable = require "cusp.layers.core.quantizable"
 local shapes = require "cusp.base.shape"
 
@@ -27,6 +28,7 @@ local EinsumDense = Layer:extend("EinsumDense", {
     "equation output_shape activation bias_axes kernel_initializer bias_initializer "
     .. "kernel_regularizer bias_regularizer kernel_constraint bias_constraint",
   call_arguments = {"training"},
+  divides = {kernel = true, bias = true},
   config = {
     {"equation", "string"}, {"output_shape", "shape", allow_integer = true}, options.activation(),
     {"bias_axes", "string", optional = true},
@@ -99,7 +101,8 @@ local function kernel_shape(self, parts)
   return sizes
 end
 
-local function bias_shape(self, parts)
+-- The letters of the output from the first that the bias has.
+local function bias_letters(self, parts)
   local first = #parts.output + 1
   for letter in self.bias_axes:gmatch "." do
     local at = parts.output:find(letter, 1, true)
@@ -108,8 +111,12 @@ local function bias_shape(self, parts)
     end
     first = math.min(first, at)
   end
+  return parts.output:sub(first)
+end
+
+local function bias_shape(self, parts)
   local sizes = {}
-  for letter in parts.output:sub(first):gmatch "." do
+  for letter in bias_letters(self, parts):gmatch "." do
     sizes[#sizes + 1] = self.bias_axes:find(letter, 1, true) and parts.of_output[letter] or 1
   end
   if parts.side == "right" then
@@ -134,6 +141,10 @@ function EinsumDense:build(shape)
 end
 
 function EinsumDense:call(inputs, args)
+  if self.__own.divided then
+    return parallel.product(self.equation, inputs, self.kernel, self.bias,
+      self.bias and bias_letters(self, analyse(self, inputs.shape)), self.activation)
+  end
   local quantized = self.__own.quantized and require "cusp.layers.core.quantized_kernel"
   local outputs = quantized and quantized.product(self, inputs, args.training)
     or ops.einsum(self.equation, inputs, self.kernel)

@@ -17,6 +17,7 @@ local kinds = require "cusp.base.kinds"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local parallel = require "cusp.layers.machinery.parallel"
 local policy = require "cusp.layers.machinery.policy"
 local quantizable = require "cusp.layers.core.quantizable"
 local replicas = require "cusp.base.replicas"
@@ -27,6 +28,7 @@ local Embedding = Layer:extend("Embedding", {
   positional_order = "input_dim output_dim embeddings_initializer embeddings_regularizer "
     .. "embeddings_constraint mask_zero weights",
   makes_masks = true,
+  divides = {embeddings = true},
   autocast = false,
   input_dtype = "int32",
   config = {
@@ -76,7 +78,8 @@ function Embedding:call(inputs)
   if self.__own.quantized then
     return require("cusp.layers.core.quantized_table").look_up(self, inputs)
   end
-  local outputs = ops.take(self.embeddings, inputs, 1)
+  local outputs = self.__own.divided and parallel.rows(self.embeddings, inputs)
+    or ops.take(self.embeddings, inputs, 1)
   local dtype = self.compute_dtype
   return outputs.dtype == dtype and outputs or ops.cast(outputs, dtype)
 end

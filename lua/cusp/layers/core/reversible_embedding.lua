@@ -15,6 +15,7 @@ local Layer = require "cusp.layers.machinery.layer"
 local masks = require "cusp.base.masks"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local parallel = require "cusp.layers.machinery.parallel"
 local quantizable = require "cusp.layers.core.quantizable"
 
 local own = {
@@ -31,6 +32,7 @@ local own = {
 local ReversibleEmbedding = Embedding:extend("ReversibleEmbedding", {
   config = own,
   call_arguments = {"reverse"},
+  divides = {embeddings = true, reverse_embeddings = true},
   shape_depends_on_arguments = true,
 })
 
@@ -53,10 +55,14 @@ local function scores_of(self, inputs)
   if self.__own.quantized then
     return require("cusp.layers.core.quantized_table").reverse(self, inputs)
   end
-  local kernel = self.tie_weights and ops.transpose(self.embeddings) or self.reverse_embeddings
-  if self.reverse_dtype then
-    inputs, kernel = ops.cast(inputs, self.reverse_dtype), ops.cast(kernel, self.reverse_dtype)
+  local tied = self.tie_weights
+  if self.reverse_dtype then inputs = ops.cast(inputs, self.reverse_dtype) end
+  if self.__own.divided then
+    return parallel.product(tied and "...a,ba->...b" or "...a,ab->...b", inputs,
+      tied and self.embeddings or self.reverse_embeddings)
   end
+  local kernel = tied and ops.transpose(self.embeddings) or self.reverse_embeddings
+  if self.reverse_dtype then kernel = ops.cast(kernel, self.reverse_dtype) end
   return ops.matmul(inputs, kernel)
 end
 

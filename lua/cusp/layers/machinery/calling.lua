@@ -16,6 +16,7 @@ local names = require "cusp.base.names"
 local Node = require "cusp.symbolic.node"
 local places = require "cusp.layers.machinery.places"
 local policy = require "cusp.layers.machinery.policy"
+local sharding = require "cusp.base.sharding"
 local signature = require "cusp.layers.machinery.signature"
 local remat = require "cusp.layers.machinery.remat"
 local shapes = require "cusp.base.shape"
@@ -327,7 +328,7 @@ local function cast_weights(layer, fields)
     local value = rawget(layer, name)
     if engine.is_variable(value) and value.trainable and value.dtype ~= dtype
       and not value.keeps_dtype and policy.is_float(value.dtype) then
-      table.move({layer, name, engine.ops.cast(value, dtype)}, 1, 3, #fields + 1, fields)
+      table.move({layer, name, sharding.cast(value, dtype)}, 1, 3, #fields + 1, fields)
     end
   end
   local cell = rawget(layer, "cell")

@@ -28,10 +28,13 @@ local names = require "cusp.base.names"
 local null = require "cusp.base.null"
 local Object = require "cusp.base.class"
 local ordered = require "cusp.base.ordered"
+local parallel = require "cusp.layers.machinery.parallel"
 local policy = require "cusp.layers.machinery.policy"
 local remat = require "cusp.layers.machinery.remat"
 local rooms = require "cusp.base.rooms"
 local shapes = require "cusp.base.shape"
+local gathering = require "cusp.base.gathering"
+local sharding = require "cusp.base.sharding"
 local structure = require "cusp.base.structure"
 local tracking = require "cusp.base.tracking"
 
@@ -216,15 +219,21 @@ function Layer:add_weight(...)
   check_memory(self, name, shape, dtype)
   local initializer = require("cusp.initializers").get(args.initializer
     or default_initializer(dtype))
+  local path = names.path(name)
+  args.regularizer = resolve("regularizers", args.regularizer)
+  args.constraint = resolve("constraints", args.constraint)
+  local known = sharding.of_new(path, shape)
+  if known then parallel.check(self, args, path, known) end
   local variable = engine.untraced(function()
-    return engine.variable(initializer(shape, {dtype = dtype}),
-      {dtype = dtype, trainable = trainable, deferred = is_library(initializer)})
+    local value = initializer(shape, {dtype = dtype})
+    local settings = {dtype = dtype, trainable = trainable, deferred = is_library(initializer)}
+    return known and sharding.variable(value, settings, known) or engine.variable(value, settings)
   end)
-  variable.name, variable.path = name, names.path(name)
+  if known then self.__own.divided = true end
+  variable.name, variable.path = name, path
   if args.overwrite_with_gradient then variable.overwrite_with_gradient = true end
   if not args.autocast then variable.keeps_dtype = true end
-  variable.regularizer, variable.constraint = resolve("regularizers", args.regularizer),
-    resolve("constraints", args.constraint)
+  variable.regularizer, variable.constraint = args.regularizer, args.constraint
   local own = self.__own.weights
   own[#own + 1] = {variable = variable, trainable = trainable}
   -- frozen before it was built
@@ -351,11 +360,11 @@ function setters.trainable(self, value)
   for _, layer in ipairs(self:sublayers()) do layer.trainable = value end
 end
 
---- The values of the weights.
+--- The values of the weights; the whole ones of those that processes divide, all of which call it.
 -- @treturn {tensor,...}
 function Layer:get_weights()
   local values = {}
-  for i, variable in ipairs(self.weights) do values[i] = variable.value end
+  for i, variable in ipairs(self.weights) do values[i] = gathering.whole(variable) end
   return values
 end
 
@@ -376,7 +385,7 @@ function Layer:set_weights(values)
       #variables)
   end
   for i, variable in ipairs(variables) do
-    local tensor = engine.tensor(values[i], {dtype = variable.dtype})
+    local tensor = sharding.part_of(variable, engine.tensor(values[i], {dtype = variable.dtype}))
     if not same_shape(tensor.shape, variable.shape) then
       errors.raise("%s: weight %d (%s) has shape %s, got %s", self.name, i,
         variable.path or variable.name or "?",
@@ -394,7 +403,9 @@ function Layer:count_params()
       self.name, class_name(self))
   end
   local total = 0
-  for _, variable in ipairs(self.weights) do total = total + shapes.size(variable.shape) end
+  for _, variable in ipairs(self.weights) do
+    total = total + shapes.size(sharding.shape_of(variable))
+  end
   return total
 end
 
@@ -440,7 +451,8 @@ function Layer:losses_with(given)
   local result = tracking.unique(collect_losses(self, {}))
   for _, variable in ipairs(self.trainable_weights) do
     if variable.regularizer then
-      result[#result + 1] = variable.regularizer(given[variable] or variable.value)
+      result[#result + 1] = sharding.total(variable,
+        variable.regularizer(given[variable] or variable.value))
     end
   end
   return result

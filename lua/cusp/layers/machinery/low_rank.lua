@@ -80,6 +80,7 @@ function low_rank.add(class, weight)
       refuse(self, ("a layer with a %s_constraint cannot be adapted"):format(weight))
     end
     if not self.built then refuse(self, "the layer has no weights yet; build it first") end
+    if self.__own.divided then refuse(self, "its weights are divided among processes") end
     if self.lora_enabled then refuse(self, "it is enabled already") end
     names.within(self.path, enable, self, weight, rank, alpha, a_initializer, b_initializer)
   end

@@ -2,6 +2,7 @@
 -- @module cusp.layers.machinery.storing
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local sharding = require "cusp.base.sharding"
 
 local storing = {}
 
@@ -49,7 +50,8 @@ function storing.load(layer, store)
         getmetatable(layer).__name, i - 1, variable.path or variable.name)
     end
     check_kind(layer, variable, value)
-    variables[i], values[i] = variable, engine.tensor(value, {dtype = variable.dtype})
+    variables[i] = variable
+    values[i] = sharding.part_of(variable, engine.tensor(value, {dtype = variable.dtype}))
     if errors.shape(values[i].shape) ~= errors.shape(variable.shape) then
       errors.raise("%s (%s).load_own_variables: the variable %d (%s) has shape %s, got %s",
         layer.name, getmetatable(layer).__name, i - 1, variable.path or variable.name,

@@ -9,6 +9,7 @@ local Wrapper = require "cusp.layers.machinery.wrapper"
 local errors = require "cusp.base.errors"
 local initializers = require "cusp.initializers"
 local ops = require "cusp.ops"
+local sharding = require "cusp.base.sharding"
 local symbolic = require "cusp.symbolic.tensors"
 
 local SpectralNormalization = Wrapper:extend("SpectralNormalization", {
@@ -28,6 +29,7 @@ function SpectralNormalization:build(shape)
   if not self.kernel then
     errors.raise("%s has neither a kernel nor embeddings", tostring(self.layer))
   end
+  sharding.check_whole(self.name, {self.kernel}, "its norm is that of the whole")
   local sizes = self.kernel.shape
   self.vector_u = self:add_weight{
     name = "vector_u", shape = {1, sizes[#sizes]},

@@ -10,6 +10,7 @@ local ops = require "cusp.ops"
 local places = require "cusp.layers.machinery.places"
 local protobuf = require "cusp.formats.protobuf"
 local shapes = require "cusp.base.shape"
+local sharding = require "cusp.base.sharding"
 local tracing = require "cusp.onnx.export.tracing"
 local windows = require "cusp.onnx.export.windows"
 
@@ -428,6 +429,8 @@ end
 return function(...)
   local model, path, opset, beside = bind(...)
   check_model(model)
+  sharding.check_whole("onnx.export", model.weights,
+    "save the model, and load it in one process")
   if opset < oldest or opset > newest then
     errors.raise("onnx.export: opset should be %d to %d, got %d", oldest, newest, opset)
   end

@@ -8,6 +8,7 @@
 
 local engine = require "cusp.engine"
 local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local sharding = require "cusp.base.sharding"
 local trackables = require "cusp.saving.checkpoint.trackables"
 
 local optimizer_children = {}
@@ -71,7 +72,7 @@ local function add_idle_momentum(optimizer, lists, order, all)
   lists[name], order[#order + 1] = {}, name
   for i, variable in ipairs(optimizer.__own.trainable_variables) do
     local leaf = trackables.leaf{
-      value = engine.ops.zeros(variable.shape, variable.dtype),
+      value = engine.ops.zeros(sharding.shape_of(variable), variable.dtype),
       full_name = "SGD/m/" .. (variable.path or variable.name or "variable"),
     }
     lists[name][i], all[#all + 1] = leaf, leaf

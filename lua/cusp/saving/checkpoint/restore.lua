@@ -11,6 +11,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local optimizer_children = require "cusp.saving.checkpoint.optimizer_children"
 local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local sharding = require "cusp.base.sharding"
 local tracking = require "cusp.base.tracking"
 local trackables = require "cusp.saving.checkpoint.trackables"
 local warnings = require "cusp.base.warnings"
@@ -210,9 +211,10 @@ local function objection(one)
   if family(entry.dtype) ~= family(variable.dtype) then
     return ("is %s in the model, but %s in the checkpoint"):format(variable.dtype, entry.dtype)
   end
-  if errors.shape(variable.shape) ~= errors.shape(entry.shape) then
-    return ("has shape %s in the model, but %s in the checkpoint"):format(
-      errors.shape(variable.shape), errors.shape(entry.shape))
+  local shape = errors.shape(sharding.shape_of(variable))
+  if shape ~= errors.shape(entry.shape) then
+    return ("has shape %s in the model, but %s in the checkpoint"):format(shape,
+      errors.shape(entry.shape))
   end
 end
 
@@ -235,10 +237,18 @@ local function check(self, plans)
   return kept
 end
 
+-- What this process holds of a value; the whole is released.
+local function part_of(variable, tensor)
+  if not variable.sharding then return tensor end
+  local read <close> = tensor
+  return (sharding.part_of(variable, read))
+end
+
 local function assign(self, plans)
   local variables, values = {}, {}
   for i, one in ipairs(plans) do
-    variables[i], values[i] = one.variable, self.reader:tensor(one.key)
+    variables[i] = one.variable
+    values[i] = part_of(one.variable, self.reader:tensor(one.key))
   end
   engine.assign_all(variables, values)
   for _, variable in ipairs(variables) do self.restored[variable] = true end

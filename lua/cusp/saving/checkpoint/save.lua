@@ -5,6 +5,7 @@
 local bundle = require "cusp.saving.checkpoint.bundle"
 local engine = require "cusp.engine"
 local object_graph = require "cusp.saving.checkpoint.object_graph"
+local gathering = require "cusp.base.gathering"
 local trackables = require "cusp.saving.checkpoint.trackables"
 
 --- The nodes of a model's graph: breadth first, children in order.
@@ -39,9 +40,9 @@ local function collect(root)
   return nodes
 end
 
-local function stored_value(leaf)
-  if leaf.dtype == leaf.value.dtype then return leaf.value end
-  return engine.untraced(engine.ops.cast, leaf.value, leaf.dtype)
+local function stored_value(leaf, value)
+  if leaf.dtype == value.dtype then return value end
+  return engine.untraced(engine.ops.cast, value, leaf.dtype)
 end
 
 --- Writes a model's weights, and its optimizer's state if it is compiled.
@@ -53,7 +54,12 @@ return function(prefix, model)
   local nodes = collect(model)
   local writer <close> = bundle.create(prefix)
   for _, node in ipairs(nodes) do
-    if node.leaf then writer:add(node.key, stored_value(node.leaf)) end
+    local leaf = node.leaf
+    if leaf then
+      gathering.with(gathering.kept(leaf.value), function(value)
+        writer:add(node.key, stored_value(leaf, value))
+      end)
+    end
   end
   writer:add_string(object_graph.key, object_graph.encode(nodes))
   writer:commit()

@@ -9,6 +9,7 @@
 
 local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
+local sharding = require "cusp.base.sharding"
 
 local optimizer_state = {}
 
@@ -145,7 +146,7 @@ function optimizer_state.tf2_entries(optimizer, name_of)
   end
   if inner.__name == "SGD" and inner.momentum == 0 then -- written all the same, as zeros
     for _, variable in ipairs(inner.__own.trainable_variables) do
-      local zeros = engine.ops.zeros(variable.shape, variable.dtype)
+      local zeros = engine.ops.zeros(sharding.shape_of(variable), variable.dtype)
       result[#result + 1] = {name = ("SGD/m/%s:0"):format(name_of(variable)), value = zeros}
     end
   end

@@ -4,6 +4,7 @@
 
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local sharding = require "cusp.base.sharding"
 local whole = require "cusp.base.whole"
 
 local stored = {}
@@ -38,7 +39,7 @@ end
 --- Reads a value now and keeps it, for use after its file is closed.
 function stored.keep(value)
   local tensor = value.read()
-  value.read = function() return tensor end
+  value.read, value.is_kept = function() return tensor end, true
   return value
 end
 
@@ -58,10 +59,11 @@ function stored.misfit(variable, value)
     return ("the variable %s is %s, the file's value is of a quantized layer; quantize the layer "
       .. "first"):format(tostring(variable.path or variable.name), variable.dtype)
   end
-  if stored.same_shape(variable.shape, value.shape) then return nil end
+  local shape = sharding.shape_of(variable)
+  if stored.same_shape(shape, value.shape) then return nil end
   return ("the variable %s has shape %s, the file's value has %s"):format(tostring(variable.path
     or variable.name),
-    errors.shape(variable.shape), errors.shape(value.shape))
+    errors.shape(shape), errors.shape(value.shape))
 end
 
 --- Records that a variable gets a value.
@@ -86,10 +88,20 @@ function Plan:by_itself(object, f)
   self:afterwards(f)
 end
 
+-- What this process holds of a value; what was read of the whole is released.
+local function part_of(variable, value)
+  local tensor = value.read()
+  if not variable.sharding then return tensor end
+  local part = sharding.part_of(variable, tensor)
+  if value.is_kept then return part end
+  local read <close> = tensor -- luacheck: ignore
+  return part
+end
+
 local function run(self)
   local variables, tensors, done = {}, {}, {}
   for i, entry in ipairs(self) do
-    local tensor = entry.value.read()
+    local tensor = part_of(entry.variable, entry.value)
     if tensor.dtype ~= entry.variable.dtype then
       tensor = engine.ops.cast(tensor, entry.variable.dtype)
     end
