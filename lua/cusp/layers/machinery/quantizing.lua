@@ -14,6 +14,7 @@ local ordered = require "cusp.base.ordered"
 local quantized_policies = require "cusp.base.quantized_policies"
 local quantizers = require "cusp.quantizers"
 local registry = require "cusp.base.registry"
+local sharding = require "cusp.base.sharding"
 local whole = require "cusp.base.whole"
 
 local quantizing = {}
@@ -116,6 +117,8 @@ end
 -- @tparam boolean type_check
 function quantizing.run(layer, mode, config, type_check)
   check(layer, mode, type_check)
+  sharding.check_whole("quantize", layer.weights,
+    "save the model, and quantize it in one process")
   whole.with({layer}, engine.untraced, names.within, layer.path, replace, layer, mode, config)
 end
 
