@@ -14,7 +14,7 @@
   X(luaL_addstring) X(luaL_argerror) X(luaL_buffinit) X(luaL_buffinitsize) X(luaL_checkinteger) \
   X(luaL_checklstring) X(luaL_checknumber) X(luaL_checkoption) X(luaL_checkstack) \
   X(luaL_checktype) X(luaL_checkudata) X(luaL_checkversion_) X(luaL_error) X(luaL_newmetatable) \
-  X(luaL_optlstring) X(luaL_optnumber) X(luaL_prepbuffsize) X(luaL_pushresult) \
+  X(luaL_optinteger) X(luaL_optlstring) X(luaL_optnumber) X(luaL_prepbuffsize) X(luaL_pushresult) \
   X(luaL_pushresultsize) X(luaL_setfuncs) X(luaL_setmetatable) X(luaL_testudata) \
   X(luaL_tolstring) X(lua_callk) X(lua_createtable) X(lua_error) X(lua_getfield) X(lua_geti) \
   X(lua_getiuservalue) X(lua_gettop) X(lua_newuserdatauv) X(lua_next) X(lua_pcallk) \
@@ -48,6 +48,7 @@ extern const cusp_lua_calls *cusp_lua;
 #define luaL_checkversion_ (cusp_lua->luaL_checkversion_)
 #define luaL_error (cusp_lua->luaL_error)
 #define luaL_newmetatable (cusp_lua->luaL_newmetatable)
+#define luaL_optinteger (cusp_lua->luaL_optinteger)
 #define luaL_optlstring (cusp_lua->luaL_optlstring)
 #define luaL_optnumber (cusp_lua->luaL_optnumber)
 #define luaL_prepbuffsize (cusp_lua->luaL_prepbuffsize)
