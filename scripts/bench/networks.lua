@@ -145,5 +145,6 @@ for repeat_index = 1, 5 do
 end
 local peak_bytes = process.peak_bytes() -- of the steps: profiling has its own
 local least = work.of_step(model, {x = x, y = y, batch_size = batch})
-print(cusp.json.encode{seconds_per_step = samples, peak_bytes = {peak_bytes}, work = least.work, traffic = least.traffic,
+print(cusp.json.encode{seconds_per_step = samples, peak_bytes = {peak_bytes},
+  work = least.work, traffic = least.traffic,
   dtype = arg[2] == "mixed_bfloat16" and "bfloat16" or "float32"})
