@@ -523,14 +523,10 @@ void cusp_lua_open_files(lua_State *L) {
                                             {NULL, NULL}};
   static const luaL_Reg writer_metamethods[] = {
       {"__gc", writer_abort}, {"__close", writer_abort}, {NULL, NULL}};
-  static const luaL_Reg writer_methods[] = {{"write", writer_write},
-                                            {"write_at", writer_write_at},
-                                            {"lend", writer_lend},
-                                            {"commit", writer_commit},
-                                            {"sync", writer_sync},
-                                            {"place", writer_place},
-                                            {"abort", writer_abort},
-                                            {NULL, NULL}};
+  static const luaL_Reg writer_methods[] = {{"write", writer_write}, {"write_at", writer_write_at},
+                                            {"lend", writer_lend},   {"commit", writer_commit},
+                                            {"sync", writer_sync},   {"place", writer_place},
+                                            {"abort", writer_abort}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", open_reader},
                                        {"create", create},
                                        {"commit", commit},

@@ -180,8 +180,8 @@ static cusp_status make_plan(compilation *c, cusp_graph *graph, bool lent) {
                             (size_t)(graph->n_leaves + graph->n_operations) + 1));
   if (!lent)
     CUSP_TRY(take_steady(f, graph, settled));
-  CUSP_TRY(cusp_alloc_zeroed((void **)&f->leaves,
-                             ((size_t)graph->n_leaves + 1) * sizeof *f->leaves));
+  CUSP_TRY(
+      cusp_alloc_zeroed((void **)&f->leaves, ((size_t)graph->n_leaves + 1) * sizeof *f->leaves));
   const cusp_plan_options options = {.replaces = lent ? NULL : c->replaces,
                                      .own_outputs = lent,
                                      .recurs = true,

@@ -21,7 +21,7 @@ struct cusp_function {
   cusp_leaf_source *sources; /* by leaf */
   cusp_array *leaves;        /* scratch of a run; those of steady values come last */
   cusp_steady steady;
-  cusp_array *results;       /* scratch: results, then assigned values */
+  cusp_array *results; /* scratch: results, then assigned values */
   void **destinations;
   cusp_node **fresh; /* scratch: new values of assigned variables */
 };
