@@ -1,0 +1,42 @@
+#ifndef CUSP_OPS_MATMUL_KERNELS_H
+#define CUSP_OPS_MATMUL_KERNELS_H
+/* How products of matrices are computed, and how operands are seen as matrices. */
+
+#include "../kernels/call.h"
+
+/** An operand seen as a stack of matrices: a vector is a row on the left and a column on the
+ * right. */
+typedef struct cusp_matrices {
+  int batch_ndim;
+  int64_t rows, columns;
+  int64_t row_step, column_step; /* in elements; meaningful for arrays only */
+} cusp_matrices;
+
+static inline cusp_matrices cusp_matrices_of(const cusp_shape *shape, const int64_t *strides,
+                                             bool left) {
+  int ndim = shape->ndim;
+  if (ndim == 1) {
+    int64_t size = shape->size[0], step = strides ? strides[0] : 1;
+    return left ? (cusp_matrices){0, 1, size, size * step, step}
+                : (cusp_matrices){0, size, 1, step, 1};
+  }
+  cusp_matrices o = {
+      .batch_ndim = ndim - 2, .rows = shape->size[ndim - 2], .columns = shape->size[ndim - 1]};
+  o.row_step = strides ? strides[ndim - 2] : 0;
+  o.column_step = strides ? strides[ndim - 1] : 0;
+  return o;
+}
+
+/** The first `batch_ndim` axes of a shape. */
+static inline cusp_shape cusp_leading_shape(const cusp_shape *shape, int batch_ndim) {
+  cusp_shape batch = *shape;
+  batch.ndim = batch_ndim;
+  return batch;
+}
+
+/** Multiplications and additions of a call. */
+double cusp_matmul_work(const cusp_call *call);
+
+extern const cusp_kernel cusp_matmul_kernels[];
+
+#endif
