@@ -184,14 +184,23 @@ cusp_result cusp_c_order_targets(ordered *out, const descriptions *outputs, int6
   return cusp_c_check_data(out, what, kind);
 }
 
+/* Targets without a shape take that of the output, which labels do not have. */
+static const char *shape_hint(const cusp_input *input, const char *kind) {
+  bool taken = input->rank == 0 && !input->shape && strcmp(kind, "target") == 0;
+  return taken
+             ? "; a target of another shape, such as a label for each row, gives its rank and shape"
+             : "";
+}
+
 cusp_result cusp_c_check_data(const ordered *o, const char *what, const char *kind) {
   for (size_t i = 0; i < o->count; i++) {
     size_t size = cusp_element_size(o->inputs[i]->element),
            bytes = (size_t)cusp_shape_count(&o->shapes[i]) * size;
     if (o->inputs[i]->bytes != bytes)
-      return cusp_c_fail(CUSP_ERROR_SHAPE, "%s: %s %zu of %s %s has %zu bytes, got %zu", what, kind,
-                         i + 1, name_of((int)o->inputs[i]->element), cusp_shape_text(&o->shapes[i]),
-                         bytes, o->inputs[i]->bytes);
+      return cusp_c_fail(CUSP_ERROR_SHAPE, "%s: %s %zu of %s %s has %zu bytes, got %zu%s", what,
+                         kind, i + 1, name_of((int)o->inputs[i]->element),
+                         cusp_shape_text(&o->shapes[i]), bytes, o->inputs[i]->bytes,
+                         shape_hint(o->inputs[i], kind));
     if ((!o->inputs[i]->data && bytes) || (uintptr_t)o->inputs[i]->data % size)
       return cusp_c_fail(CUSP_ERROR_VALUE, "%s: the data of %s %zu %s", what, kind, i + 1,
                          o->inputs[i]->data ? "are not aligned to their elements" : "are NULL");

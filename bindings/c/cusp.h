@@ -261,7 +261,8 @@ CUSP_API cusp_result cusp_predictor_refresh(cusp_predictor *predictor);
 
 /* ------------------------------------------------------------------ training */
 
-/** Rows with their targets, by name or in the order of the model's outputs. */
+/** Rows with their targets, by name or in the order of the model's outputs. A target without a
+ * shape has that of its output; one of another shape comes with it, such as labels: {rows}. */
 typedef struct cusp_samples {
   int64_t rows;
   const cusp_input *inputs;

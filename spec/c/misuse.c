@@ -187,7 +187,7 @@ static void wrong_predictors(void) {
   OK(cusp_predictor_run(p, &in, 1, &out, 1, NULL, 0));
   OK(cusp_predictor_refresh(p));
   cusp_input target = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, y, sizeof y);
-  FAILS(CUSP_ERROR_SHAPE, "12 bytes, got 32",
+  FAILS(CUSP_ERROR_SHAPE, "12 bytes, got 32; a target of another shape",
         cusp_model_train(model, &(cusp_samples){1, &in, 1, &in, 1}, NULL));
   FAILS(CUSP_ERROR_LUA, "no optimizer",
         cusp_model_train(model, &(cusp_samples){1, &in, 1, &target, 1}, NULL));
