@@ -35,7 +35,8 @@ static int make(lua_State *L) {
 cusp_result cusp_c_make_runner(cusp_runner **out, model *m, const ordered *inputs, bool streams,
                                bool quiet, const char *what) {
   making arguments = {.model = m, .inputs = inputs, .streams = streams, .quiet = quiet};
-  cusp_result result = cusp_c_call(m->context, make, &arguments, what, CUSP_ERROR_LUA);
+  cusp_result result = cusp_c_call(m->context, make, &arguments, what,
+                                   streams ? CUSP_ERROR_UNSUPPORTED : CUSP_ERROR_LUA);
   *out = arguments.runner;
   return result;
 }

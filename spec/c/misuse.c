@@ -180,6 +180,14 @@ static void wrong_predictors(void) {
   cusp_output out = CUSP_OUTPUT(CUSP_ELEMENT_FLOAT32, y, sizeof y);
   FAILS(CUSP_ERROR_SHAPE, "0", cusp_predictor_new(&p, model, 0, NULL, 0));
   FAILS(CUSP_ERROR_UNSUPPORTED, "steps", cusp_predictor_new_stream(&p, model, 1, 1));
+  cusp_model *backwards = NULL;
+  OK(cusp_context_run(context,
+                      "local cusp = require 'cusp'\n"
+                      "Backwards = cusp.Sequential{cusp.Input{cusp.None, 2},\n"
+                      "  cusp.layers.LSTM{3, return_sequences = true, go_backwards = true}}",
+                      "script"));
+  OK(cusp_context_get_model(context, "Backwards", &backwards));
+  FAILS(CUSP_ERROR_UNSUPPORTED, "(LSTM)", cusp_predictor_new_stream(&p, backwards, 1, 1));
   OK(cusp_predictor_new(&p, model, 1, NULL, 0));
   OK(cusp_predictor_state_bytes(p, &bytes));
   CHECK(bytes == 0);

@@ -163,5 +163,9 @@ describe("export_c", function()
     local hashing = exported.build({3}, function(x) return L.Hashing{num_bins = 7}(x) end, "int32")
     assert.error_matches(function() hashing:export_c "net.c" end,
       "the layer 'hashing' cannot be written in C")
+    local quantized = exported.build({3}, function(x) return L.Dense{4}(x) end)
+    quantized:quantize "int8"
+    assert.error_matches(function() quantized:export_c "net.c" end,
+      'before it is quantized, with {weights = "int8"}')
   end)
 end)

@@ -180,6 +180,9 @@ describe("cusp.onnx.export", function()
     assert.same({"x.onnx.data", "x.onnx.data"}, locations) -- biases stay
     local x = pictures(3, 40)
     assert.is_true(ops.allclose(model(x), cusp.onnx.load(path)(x)):item())
+    local small = cusp.Sequential{cusp.Input{shape = {4}}, layers.Dense{3}}
+    cusp.onnx.export(small, scope.path .. "/small.onnx", {external_data = true})
+    assert.is_false(exists(scope.path .. "/small.onnx.data"))
     assert.error_matches(function() cusp.onnx.export(model, path, {external_data = 3}) end,
       "external_data")
   end)
@@ -224,6 +227,9 @@ describe("cusp.onnx.export", function()
     fails("cannot be said in ONNX", cusp.Model{x, layers.Lambda(function(value)
       return ops.lgamma(value)
     end)(x)}, path)
+    local quantized = cusp.Sequential{cusp.Input{shape = {4}}, layers.Dense{3}}
+    quantized:quantize "int8"
+    fails("export the model before it is quantized", quantized, path)
     fails("a generator of random numbers", cusp.Model{x, layers.Lambda(function(value)
       return value + cusp.random.normal({4})
     end)(x)}, path)

@@ -42,9 +42,10 @@ alone.copy, alone.position = nil, nil
 -- @tparam ?string detail
 function Program:refuse(op, detail)
   local layer = self.record:layer_of(op)
-  errors.raise("export_c: %s cannot be written in C: the operation %s%s is not supported",
-    layer and ("the layer '%s'"):format(layer) or "the model", op.name, detail and " " .. detail
-    or "")
+  errors.raise("export_c: %s cannot be written in C: the operation %s%s is not supported%s",
+    layer and ("the layer '%s'"):format(layer) or "the model", op.name,
+    detail and " " .. detail or "", op.name == "quantized_matmul"
+    and '; export the model before it is quantized, with {weights = "int8"}' or "")
 end
 
 ---------------------------------------------------------------- memory

@@ -279,8 +279,9 @@ local function write_node(g, trace, index, values, uses)
   local rule = rules[view.op]
   if not rule then
     local layer = places.layer(view.node.place)
-    errors.raise("onnx.export: the operation '%s'%s cannot be said in ONNX", view.op,
-      layer and (" of %s"):format(layer.name) or "")
+    errors.raise("onnx.export: the operation '%s'%s cannot be said in ONNX%s", view.op,
+      layer and (" of %s"):format(layer.name) or "",
+      view.op == "quantized_matmul" and "; export the model before it is quantized" or "")
   end
   return rule(g, view, inputs)
 end
