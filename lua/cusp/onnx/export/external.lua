@@ -19,6 +19,13 @@ local function total(weights)
   return bytes
 end
 
+local function any_large(weights)
+  for _, weight in ipairs(weights) do
+    if bytes_of(weight.tensor) >= smallest then return true end
+  end
+  return false
+end
+
 -- Adds the tensor to the file; its message says where.
 local function place(writer, location, weight)
   local tensor = weight.tensor
@@ -36,12 +43,12 @@ end
 --- The messages of all weights.
 -- @tparam {table,...} weights `name` and `tensor`
 -- @tparam string path of the model
--- @tparam ?boolean wanted whether they go into `path .. ".data"`; nil: where they are too many
+-- @tparam ?boolean wanted whether large ones go into `path .. ".data"`; nil: where they are too many
 -- @treturn {table,...}
--- @treturn ?writer of the file beside, to be committed with the model's
+-- @treturn ?writer of the file beside, if there is one, to be committed with the model's
 function external.encode(weights, path, wanted)
   if wanted == nil then wanted = total(weights) > largest end
-  local writer = wanted and engine.files.create(path .. ".data") or nil
+  local writer = wanted and any_large(weights) and engine.files.create(path .. ".data") or nil
   local location, messages = path:match "[^/]*$" .. ".data", {}
   for i, weight in ipairs(weights) do
     local beside = writer and bytes_of(weight.tensor) >= smallest
