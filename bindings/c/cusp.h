@@ -5,7 +5,7 @@
  *   cusp_model *model;
  *   if (cusp_context_new(&context) != CUSP_SUCCESS ||
  *       cusp_model_load(&model, context, "model.keras") != CUSP_SUCCESS)
- *     return fprintf(stderr, "%s\n", cusp_last_error());
+ *     return fprintf(stderr, "%s\n", cusp_last_error()), 1;
  *   float image[784] = {...}, scores[10];
  *   cusp_input in = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, image, sizeof image);
  *   cusp_output out = CUSP_OUTPUT(CUSP_ELEMENT_FLOAT32, scores, sizeof scores);
