@@ -247,6 +247,9 @@ describe("cusp.onnx.export", function()
     local x = cusp.ones{1, 3}
     local back = cusp.onnx.load(path):predict{x, verbose = 0}
     assert.is_true(cusp.ops.allclose(back, model:predict{x, verbose = 0}):item())
+    cusp.Sequential{cusp.Input{shape = {40}}, layers.Dense{30}}:export(path,
+      {external_data = true})
+    assert.is_true(exists(path .. ".data"))
     assert.error_matches(function() model:export(path, {format = "tf_saved_model"}) end,
       'export: argument \'format\' should be one of "onnx"')
   end)

@@ -369,7 +369,7 @@ end
 
 local bind_export = arguments.binder("export", {
   {"filepath", "string"}, {"format", "choice", choices = {"onnx"}, default = "onnx"},
-  {"opset", "integer", default = 17},
+  {"opset", "integer", default = 17}, {"external_data", "boolean", optional = true},
 }, false)
 
 local get_layer_parameters = {{"name", "any", optional = true},
@@ -456,12 +456,14 @@ end
 -- @tparam string filepath
 -- @tparam[opt="onnx"] string format "onnx"; of Keras's others there is none
 -- @tparam[opt=17] integer opset version of ONNX's operators, 13 to 22
+-- @tparam[opt] boolean external_data whether weights go into a file beside, `filepath .. ".data"`;
+-- by default where they have nearly 2 GB or more
 -- @raise if something in the model cannot be said in ONNX; nothing is written then
 -- @usage model:export "model.onnx"
 function Model:export(...)
   require("cusp.training.checks").receiver(self, "export")
-  local filepath, _, opset = bind_export(...)
-  rooms.get("onnx").export(self, filepath, {opset = opset})
+  local filepath, _, opset, beside = bind_export(...)
+  rooms.get("onnx").export(self, filepath, {opset = opset, external_data = beside})
 end
 
 --- Writes the model as one C99 file without allocation, and a header; see `cusp.export_c`.
