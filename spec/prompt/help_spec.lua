@@ -63,6 +63,14 @@ describe("help", function()
     has(helped(5), "a number: 5")
   end)
 
+  it("knows what stands in rooms that are loaded late", function()
+    has(helped "model:quantize", "model:quantize(mode = nil, config = nil,", "Quantizes the layers")
+    has(helped "model:export_c", "model:export_c(path, prefix = nil,", "as one C99 file")
+    has(helped "draw_bounding_boxes", "visualization.draw_bounding_boxes(images, bounding_boxes,")
+    has(helped "DataParallel", "class DataParallel", "Every process has the whole model")
+    has(helped "TopKSampler", "class TopKSampler", "One of the k likeliest tokens.")
+  end)
+
   it("changes nothing by looking", function()
     helped "GradientTape"
     assert.is_false(engine.recording())

@@ -152,8 +152,12 @@ local function file_of_member(class)
   end
 end
 
+-- Where methods are from that every class gets, such as an `init` for a declared `config`.
+local given = debug.getinfo(Object.extend, "S").source
+
 -- How well a method's file fits its class: by its name, by what the method is, or at all.
 local function fitness(source, key, file)
+  if source == given then return 0 end
   return source:sub(-#file) == file and 3 or (key == "call" or key == "init") and 2 or 1
 end
 

@@ -16,8 +16,9 @@ local spaces = {"layers", "losses", "metrics", "optimizers", "optimizers.schedul
   "initializers", "regularizers", "constraints", "activations", "random", "utils", "models", "data",
   "saving", "datasets", "ops.image", "config", "summary"}
 
--- Those of which some stand on libraries that take a while to load.
-local formats = {"hdf5", "numpy", "json", "yaml", "zip", "tfrecord"}
+-- Those that take a while to load, or stand on libraries that do.
+local further = {"applications", "distribution", "distillation", "onnx", "profiler", "quantizers",
+  "samplers", "visualization", "hdf5", "numpy", "json", "yaml", "zip", "tfrecord", "safetensors"}
 
 -- Classes whose methods have help of their own, by how a variable that holds one is called.
 local owners = {
@@ -76,6 +77,19 @@ local function add_spaces(index, cusp, paths)
   end
 end
 
+-- Methods of models that stand in rooms of their own.
+local function add_rooms(index)
+  local function add_room(name, get)
+    add(index, "model:" .. name, get)
+    index.by_path["model:" .. name].get = get
+  end
+  for _, name in ipairs{"save", "save_weights", "load_weights"} do
+    add_room(name, function() return require("cusp.saving.methods")[name] end)
+  end
+  add_room("quantize", function() return require "cusp.models.quantize" end)
+  add_room("export_c", function() return require("cusp.export_c").export end)
+end
+
 local function add_methods(index, cusp)
   for _, owner in ipairs(owners) do
     local class = follow(cusp, owner[2])
@@ -83,12 +97,7 @@ local function add_methods(index, cusp)
       add(index, owner[1] .. ":" .. name, function() return class[name] end)
     end
   end
-  -- what stands in a room of its own
-  for _, name in ipairs{"save", "save_weights", "load_weights"} do
-    index.by_path["model:" .. name].get = function()
-      return require("cusp.saving.methods")[name]
-    end
-  end
+  add_rooms(index)
   for name, note in pairs(methods.engine) do
     add(index, note.owner .. ":" .. name, function() return note end)
     index.by_path[note.owner .. ":" .. name].note = note
@@ -112,7 +121,7 @@ local function all()
   if complete then return index end
   complete = true
   quick()
-  add_spaces(index, require "cusp", formats)
+  add_spaces(index, require "cusp", further)
   add_methods(index, require "cusp")
   return index
 end
