@@ -154,6 +154,8 @@ describe("galleries", function()
     local plot = visualization.plot_image_gallery
     assert.matches("give `path`", message(plot, images), 1, true)
     assert.matches("ends in .png", message(plot, images, {path = "a.jpg"}), 1, true)
+    assert.matches("plot_bounding_box_gallery: argument 'bounding_box_format' should be one of",
+      message(visualization.plot_bounding_box_gallery, images, "xyzy", {path = "a.png"}), 1, true)
     assert.matches("not both", message(visualization.plot_bounding_box_gallery, images, "xyxy",
       {legend = true, legend_handles = {}, path = "a.png"}), 1, true)
     assert.matches("either `path` or `show`",

@@ -94,7 +94,7 @@ local function read_boxes(found, format, images)
 end
 
 local bind_draw = arguments.named_binder("draw_bounding_boxes", {
-  {"images", "any"}, {"bounding_boxes", "any"}, {"bounding_box_format", "string"},
+  {"images", "any"}, {"bounding_boxes", "any"}, {"bounding_box_format", "bounding_box_format"},
   {"class_mapping", "any", optional = true}, {"color", "any", default = {128, 128, 128}},
   {"line_thickness", "integer", default = 2}, {"text_thickness", "integer", default = 1},
   {"font_scale", "number", default = 1.0},
@@ -134,8 +134,8 @@ end
 ---------------------------------------------------------------- a gallery
 
 local bind_plot = arguments.named_binder("plot_bounding_box_gallery", {
-  {"images", "any"}, {"bounding_box_format", "string"}, {"y_true", "any", optional = true},
-  {"y_pred", "any", optional = true}, {"value_range", "list", default = {0, 255}},
+  {"images", "any"}, {"bounding_box_format", "bounding_box_format"},
+  {"y_true", "any", optional = true}, {"y_pred", "any", optional = true}, {"value_range", "list", default = {0, 255}},
   {"true_color", "any", default = {0, 188, 212}}, {"pred_color", "any", default = {255, 235, 59}},
   {"line_thickness", "integer", default = 2}, {"font_scale", "number", default = 1.0},
   {"text_thickness", "integer", optional = true}, {"class_mapping", "any", optional = true},

@@ -3,6 +3,8 @@
 -- missing boxes.
 -- @module cusp.layers.image.bounding_boxes
 local engine = require "cusp.engine"
+local kinds = require "cusp.base.kinds"
+local plain = require "cusp.base.plain"
 
 local bounding_boxes = {}
 local rows = engine.ops
@@ -43,6 +45,14 @@ for _, name in ipairs(names) do known[name] = true end
 --- Whether a format of that name exists.
 function bounding_boxes.is_format(name) return known[name] == true end
 bounding_boxes.expectation = 'one of "' .. table.concat(names, '", "') .. '"'
+
+kinds.define("bounding_box_format", {
+  check = function(value)
+    if type(value) ~= "string" then return false end
+    return bounding_boxes.is_format(plain.lower(value)), plain.lower(value)
+  end,
+  expects = bounding_boxes.expectation,
+})
 
 local function scaled(height, width, x1, y1, x2, y2)
   return rows.multiply(x1, width), rows.multiply(y1, height), rows.multiply(x2, width),

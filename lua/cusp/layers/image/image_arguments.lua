@@ -1,8 +1,6 @@
 --- The argument kinds of image layers, and rows of declared configurations that use them.
 -- @module cusp.layers.image.image_arguments
 local kinds = require "cusp.base.kinds"
-local formats = require "cusp.layers.image.bounding_boxes"
-local plain = require "cusp.base.plain"
 
 local image_arguments = {}
 
@@ -61,14 +59,6 @@ kinds.define("value_range", {
     return true, in_order(value)
   end,
   expects = "a list of two numbers, the least and the greatest value of a pixel",
-})
-
-kinds.define("bounding_box_format", {
-  check = function(value)
-    if type(value) ~= "string" then return false end
-    return formats.is_format(plain.lower(value)), plain.lower(value)
-  end,
-  expects = formats.expectation,
 })
 
 --- A factor; further fields of the row in `options`.
