@@ -8,6 +8,7 @@ local methods = require "cusp.prompt.methods"
 local namespace = require "cusp.base.namespace"
 local parameters = require "cusp.prompt.parameters"
 local plain = require "cusp.base.plain"
+local rooms = require "cusp.base.rooms"
 
 local lookup = {}
 
@@ -87,7 +88,7 @@ local function add_rooms(index)
     add_room(name, function() return require("cusp.saving.methods")[name] end)
   end
   add_room("quantize", function() return require "cusp.models.quantize" end)
-  add_room("export_c", function() return require("cusp.export_c").export end)
+  add_room("export_c", function() return rooms.get("export_c").export end)
 end
 
 local function add_methods(index, cusp)

@@ -30,6 +30,7 @@ local options = require "cusp.layers.machinery.options"
 local ordered = require "cusp.base.ordered"
 local random = require "cusp.tensors.random"
 local structure = require "cusp.base.structure"
+require "cusp.layers.image.bounding_boxes"
 require "cusp.layers.image.image_arguments"
 
 local rows = engine.ops
