@@ -169,6 +169,7 @@ describe("quantized layers", function()
     fails("has no weights yet", dense.quantize, dense, "int8")
     dense:build{3, 8}
     fails("the mode should be", dense.quantize, dense, "int3")
+    fails("quantize: write it with a colon", cusp.Sequential{dense}.quantize, "int8")
     fails("expected a mode", dense.quantize, dense)
     fails("the mode is \"int8\", but the configuration's is \"int4\"", dense.quantize, dense,
       {"int8", config = cusp.quantizers.Int4QuantizationConfig()})

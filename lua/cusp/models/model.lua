@@ -408,7 +408,10 @@ Model.set_trainable = require "cusp.models.trainable"
 Model.get_state_tree = state_tree.get
 Model.set_state_tree = state_tree.set
 Model.profile = require "cusp.models.profile"
-function Model:quantize(...) return require("cusp.models.quantize")(self, ...) end
+function Model:quantize(...)
+  require("cusp.training.checks").receiver(self, "quantize")
+  return require("cusp.models.quantize")(self, ...)
+end
 
 --- The order of a model's blocks, for quantization that calibrates them in turn. Override it.
 -- @tparam[opt] string mode

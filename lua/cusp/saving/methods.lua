@@ -222,7 +222,8 @@ function methods.load_model(...)
   if kind == "hdf5" then return require("cusp.saving.hdf5.model").read(path, options) end
   if kind == "zip" then return require("cusp.saving.keras3.archive").read(path, options) end
   if kind == "saved_model" then return require("cusp.saving.saved_model").read(path, options) end
-  errors.raise("load_model: %s is neither a .keras archive nor an HDF5 file", path)
+  errors.raise("load_model: %s is neither a .keras archive nor an HDF5 file%s", path,
+    plain.lower(path):find "%.onnx$" and "; cusp.onnx.load reads models of ONNX" or "")
 end
 
 ---------------------------------------------------------------- weights

@@ -43,7 +43,8 @@ end
 --- The messages of all weights.
 -- @tparam {table,...} weights `name` and `tensor`
 -- @tparam string path of the model
--- @tparam ?boolean wanted whether large ones go into `path .. ".data"`; nil: where they are too many
+-- @tparam ?boolean wanted whether large ones go into `path .. ".data"`; nil: where they are too
+-- many
 -- @treturn {table,...}
 -- @treturn ?writer of the file beside, if there is one, to be committed with the model's
 function external.encode(weights, path, wanted)
