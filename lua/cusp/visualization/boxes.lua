@@ -135,7 +135,8 @@ end
 
 local bind_plot = arguments.named_binder("plot_bounding_box_gallery", {
   {"images", "any"}, {"bounding_box_format", "bounding_box_format"},
-  {"y_true", "any", optional = true}, {"y_pred", "any", optional = true}, {"value_range", "list", default = {0, 255}},
+  {"y_true", "any", optional = true}, {"y_pred", "any", optional = true},
+  {"value_range", "list", default = {0, 255}},
   {"true_color", "any", default = {0, 188, 212}}, {"pred_color", "any", default = {255, 235, 59}},
   {"line_thickness", "integer", default = 2}, {"font_scale", "number", default = 1.0},
   {"text_thickness", "integer", optional = true}, {"class_mapping", "any", optional = true},
