@@ -1,5 +1,6 @@
 -- Models as C programs, compiled and compared with what the models predict.
 local cusp = require "cusp"
+local engine = require "cusp.engine"
 local exported = require "spec.support.exported"
 local folder = require "spec.support.folder"
 local layers = cusp.layers
@@ -287,6 +288,31 @@ describe("export_c refuses", function()
     local x = cusp.Input{shape = {4}}
     refuses("count'; only the states of recurrent layers",
       cusp.Model{inputs = x, outputs = Counter()(x)}, "net.c")
+  end)
+
+  it("full disks and absent folders, and leaves both files as they were", function()
+    local place <close> = folder.new()
+    local path = place.path .. "/net.c"
+    local function contents()
+      local both = {}
+      for i, ending in ipairs{"c", "h"} do
+        local file <close> = assert(io.open((path:gsub("c$", ending))))
+        both[i] = file:read "a"
+      end
+      return both
+    end
+    small:export_c(path)
+    local before = contents()
+    for _, bytes in ipairs{1, #before[2] + 100, #before[2] + #before[1] - 100} do
+      engine.files.fail_after(bytes)
+      local ok = pcall(small.export_c, small, path, {prefix = "another"})
+      engine.files.fail_after(0)
+      assert.is_false(ok)
+      assert.same(before, contents())
+    end
+    local ok, message = pcall(small.export_c, small, place.path .. "/absent/net.c")
+    assert.is_false(ok)
+    assert.matches("export_c: ", message, 1, true)
   end)
 
   it("models without inputs, other names, and options that it does not know", function()

@@ -250,6 +250,7 @@ describe("cusp.onnx.export", function()
     cusp.Sequential{cusp.Input{shape = {40}}, layers.Dense{30}}:export(path,
       {external_data = true})
     assert.is_true(exists(path .. ".data"))
+    assert.error_matches(function() model:export(scope.path .. "/absent/m.onnx") end, "^export: ")
     assert.error_matches(function() model:export(path, {format = "tf_saved_model"}) end,
       'export: argument \'format\' should be one of "onnx"')
   end)

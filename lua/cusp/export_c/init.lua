@@ -23,10 +23,13 @@ local bind = arguments.named_binder("export_c", {
   {"tolerance", "number", default = 1e-5, above = 0},
 }, false)
 
-local function write(path, content)
+-- Both files are complete before either takes its name.
+local function write(path, code, header)
+  local beside <close> = engine.files.create((path:gsub("%.c$", ".h")))
   local file <close> = engine.files.create(path)
-  file:write(content)
-  file:commit()
+  beside:write(header)
+  file:write(code)
+  engine.files.commit{beside, file}
 end
 
 local function check_path(path)
@@ -116,11 +119,10 @@ function export_c.export(model, ...)
   local samples, difference = expected(record, program)
   source_file.prepare(program)
   local code = source_file.text(program, samples, options)
-  local header = source_file.header(program)
-  write((options.path:gsub("%.c$", ".h")), header)
-  write(options.path, code)
+  write(options.path, code, source_file.header(program))
   return {weight_bytes = size_of_weights(program), work_bytes = bytes_of(program),
     steps = #program.steps, difference = program.quantizes and difference or nil}
 end
+engine.name_function(export_c.export, "export_c")
 
 return export_c

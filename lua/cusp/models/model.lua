@@ -468,6 +468,7 @@ function Model:export(...)
   local filepath, _, opset, beside = bind_export(...)
   rooms.get("onnx").export(self, filepath, {opset = opset, external_data = beside})
 end
+engine.name_function(Model.export, "export")
 
 --- Writes the model as one C99 file without allocation, and a header; see `cusp.export_c`.
 -- @usage model:export_c("net.c", {prefix = "net", main = true})
