@@ -24,10 +24,13 @@ static int64_t filters_of(const cusp_graph *graph, const chain *c) {
   return shape->size[shape->ndim - 1];
 }
 
-/** Whether `value` has one number for each filter, along the last axis. */
+/** Whether `value` has one number for each filter, along the last axis, and no axis that the
+ * product lacks. */
 static bool is_per_filter(const cusp_graph *graph, const chain *c, int value) {
   const cusp_type *type = &graph->values[value].type;
+  const int product = graph->operations[c->product].first_output;
   return type->dtype == CUSP_FLOAT32 && type->shape.ndim > 0 &&
+         type->shape.ndim <= graph->values[product].type.shape.ndim &&
          cusp_shape_count(&type->shape) == filters_of(graph, c) &&
          type->shape.size[type->shape.ndim - 1] == filters_of(graph, c);
 }

@@ -290,6 +290,18 @@ describe("a convolution with its ending", function()
     for i = 1, 3 do assert_near(expected[i], predicted[i]) end
   end)
 
+  it("keeps the axes that a term adds in front", function()
+    local kernel, scale = cusp.Variable(random.normal{3, 3, 4, 6}), random.normal{6}
+    local term = cusp.Variable(random.normal{1, 1, 1, 1, 6})
+    for _, f in ipairs{
+      function(x) return (ops.conv(x, kernel, {padding = "same"}) + scale) * term + scale end,
+      function(x) return ops.conv(x, kernel, {padding = "same"}) + term end,
+    } do
+      local x = random.normal{2, 8, 8, 4}
+      assert_near(f(x), cusp.compile(f)(x))
+    end
+  end)
+
   it("hides no NaN", function()
     local input = cusp.Input{shape = {4, 4, 16}}
     local y = layers.BatchNormalization{}(layers.Conv2D{16, 3, padding = "same"}(input))
