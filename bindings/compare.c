@@ -29,11 +29,14 @@ enum { LFALSESKIP = 6, LOADTRUE = 7, JMP = 56, LT = 58, LE = 59, LTI = 62, GEI =
 #define IS_PLAIN(i) ((i) >> 15 & 1)          /* k; a comparison under a `not` has 0 */
 #define OVER_ONE(i) ((i) >> 7 == (1u << 24)) /* a jump over one instruction */
 
-/* A comparison whose boolean a tensor replaces. Two instructions later it is done. */
+enum { INSTRUCTIONS = 2 }; /* until the boolean is there */
+
+/* A comparison whose boolean a tensor replaces. */
 static _Thread_local struct {
   const uint32_t *code; /* the instruction before which it is replaced */
   lua_Hook hook;        /* the program's own */
   int mask, count, register_;
+  int uncounted; /* instructions that passed without the program's hook */
 } replaced;
 
 static const char value_key; /* in the registry: the value that replaces */
@@ -67,6 +70,18 @@ static bool without_hooks(lua_State *L) {
   return false;
 }
 
+/** A program's count begins anew with each comparison: without this, a loop of comparisons would
+ * keep its hook from ever being called. */
+static void count_for_program(lua_State *L, lua_Debug *frame) {
+  if (!replaced.hook || !(replaced.mask & LUA_MASKCOUNT))
+    return;
+  replaced.uncounted += INSTRUCTIONS;
+  if (replaced.uncounted < replaced.count)
+    return;
+  replaced.uncounted = 0;
+  replaced.hook(L, frame);
+}
+
 static void replace(lua_State *L, lua_Debug *frame) {
   lua_sethook(L, replaced.hook, replaced.mask, replaced.count);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &value_key);
@@ -74,6 +89,7 @@ static void replace(lua_State *L, lua_Debug *frame) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &value_key);
   if (code_of(frame) != replaced.code + 1 || !lua_setlocal(L, frame, replaced.register_ + 1))
     cusp_lua_error(L, "comparison: its result was lost; compare with x:less(y) and the like");
+  count_for_program(L, frame);
 }
 
 /** Has the value on the stack's top be the result of the comparison that called the C function,
@@ -85,7 +101,7 @@ static int give(lua_State *L, const uint32_t *code, bool plain) {
   replaced.hook = lua_gethook(L);
   replaced.mask = lua_gethookmask(L);
   replaced.count = lua_gethookcount(L);
-  lua_sethook(L, replace, LUA_MASKCOUNT, 2);
+  lua_sethook(L, replace, LUA_MASKCOUNT, INSTRUCTIONS);
   lua_pushboolean(L, plain);
   return 1;
 }

@@ -129,6 +129,28 @@ describe("comparisons of tensors", function()
     assert.matches("a condition compares", err, 1, true)
   end)
 
+  it("do not keep a hook that counts instructions from being called", function()
+    local f, mask, count = debug.gethook()
+    for _, instructions in ipairs{1, 100, 1000} do
+      local turns, result = 0, nil
+      local function stop()
+        if turns <= 10 then return end
+        debug.sethook(f, mask, count)
+        error "enough"
+      end
+      local ok = pcall(function()
+        debug.sethook(stop, "", instructions)
+        while turns < 2000 do
+          result = (x > 0):slice{{1, 3}}
+          turns = turns + 1
+        end
+      end)
+      debug.sethook(f, mask, count)
+      assert.is_false(ok)
+      same({true, false, true}, result)
+    end
+  end)
+
   it("are what a metamethod called by hand, and table.sort, refuse", function()
     local less = debug.getmetatable(x).__lt
     assert.matches("a condition", message(function() return less(x, y) end), 1, true)
