@@ -359,8 +359,9 @@ describe("quantized models", function()
   end)
 
   it("take the configuration that a policy has", function()
+    local config = cusp.quantizers.Int8QuantizationConfig{activation_quantizer = cusp.null}
     local policy = cusp.dtype_policies.QuantizedDTypePolicy{"int8", "float32",
-      quantization_config = cusp.quantizers.Int8QuantizationConfig{activation_quantizer = cusp.null}}
+      quantization_config = config}
     local dense = layers.Dense{3, dtype = policy}
     dense = layers.Dense:from_config(dense:get_config())
     dense:build{2, 4}
