@@ -3,7 +3,7 @@ local cusp = require "cusp"
 local engine = require "cusp.engine"
 local exported = require "spec.support.exported"
 local folder = require "spec.support.folder"
-local layers = cusp.layers
+local layers, ops = cusp.layers, cusp.ops
 
 local build, chain, check, has = exported.build, exported.chain, exported.check, exported.has
 local randomize, run, FLAGS = exported.randomize, exported.run, exported.flags
@@ -78,7 +78,6 @@ describe("export_c", function()
   end)
 
   it("computes operations outside of layers, and several outputs", function()
-    local ops = cusp.ops
     local a, b = cusp.Input{shape = {4}, name = "exp"}, cusp.Input{shape = {4}, name = "int"}
     local shared = layers.Dense{4, activation = "relu"}
     local h = shared(a)
@@ -89,6 +88,20 @@ describe("export_c", function()
         (ops.top_k(a, 2)), ops.cumsum(a, 2), ops.one_hot(ops.argmax(a, -1), 4), a:greater(0)}},
       reduced = cusp.Model{inputs = a, outputs = {ops.max(a, 2), ops.prod(a, 2),
         ops.any(a:greater(2), 2), ops.std(a, 2), ops.logsumexp(a, 2)}},
+    }
+  end)
+
+  it("names copies of reversed values apart, and reads no positions along axes of one", function()
+    local function reversed(x)
+      local sorted = ops.sort(x, {axis = 3})
+      return ops.reshape(ops.flip(sorted, 3), {-1, 4}) + ops.reshape(ops.flip(sorted, 2), {-1, 4})
+    end
+    check{
+      copies = build({4, 4}, reversed, nil, 2),
+      sorted = build({4, 1}, function(x) return ops.sort(x * 2, {axis = 3}) end),
+      taken = build({4, 1}, function(x)
+        return ops.take_along_axis(x, ops.cast(x * 0, "int32"), {axis = 3})
+      end),
     }
   end)
 
@@ -126,7 +139,6 @@ describe("export_c", function()
   end)
 
   it("writes loops and branches of one's own", function()
-    local ops = cusp.ops
     local function lambda(f)
       return build({2, 3}, function(x) return layers.Lambda{f}(x) end, nil, 4)
     end

@@ -335,6 +335,55 @@ describe("quantized models", function()
     cases.compare(third:predict{x, verbose = 0}, {data = want:flat()}, {atol = 1e-6}, "outputs")
   end)
 
+  it("keep the configurations of projections within attention in files and copies", function()
+    local Q = cusp.quantizers
+    for _, config in ipairs{
+      Q.Int8QuantizationConfig{activation_quantizer = cusp.null},
+      Q.Int8QuantizationConfig{activation_quantizer = Q.AbsMaxQuantizer{value_range = {-15, 15}}},
+      Q.Int4QuantizationConfig{activation_quantizer = Q.AbsMaxQuantizer(), block_size = -1},
+    } do
+      local input = cusp.Input{shape = {5, 6}}
+      local h = layers.MultiHeadAttention{2, 3}(input, input)
+      local model = cusp.Model(input, layers.GroupQueryAttention{4, 2, 1}(h, h))
+      local x = steps({2, 5, 6}, 3)
+      model:quantize{config = config}
+      local want = {data = model:predict{x, verbose = 0}:flat()}
+      local place <close> = folder.new()
+      model:save(place.path .. "/m.keras")
+      local again = cusp.models.load_model(place.path .. "/m.keras")
+      cases.compare(again:predict{x, verbose = 0}, want, {atol = 0, rtol = 0}, "loaded")
+      local copy = cusp.models.clone_model(again)
+      copy:set_weights(again:get_weights())
+      cases.compare(copy:predict{x, verbose = 0}, want, {atol = 0, rtol = 0}, "copy")
+    end
+  end)
+
+  it("take the configuration that a policy has", function()
+    local config = cusp.quantizers.Int8QuantizationConfig{activation_quantizer = cusp.null}
+    local policy = cusp.dtype_policies.QuantizedDTypePolicy{"int8", "float32",
+      quantization_config = config}
+    local dense = layers.Dense{3, dtype = policy}
+    dense = layers.Dense:from_config(dense:get_config())
+    dense:build{2, 4}
+    assert.is_nil(dense.inputs_quantizer)
+    assert.is_nil(cusp.dtype_policies.get("int8_from_float32"):get_config().quantization_config)
+  end)
+
+  it("of tied embeddings with LoRA come back from files", function()
+    local input = cusp.Input{shape = {3}, dtype = "int32"}
+    local both = layers.ReversibleEmbedding{9, 4}
+    local model = cusp.Model(input, both(both(input), {reverse = true}))
+    both:enable_lora{2, lora_alpha = 3}
+    fill(adapted(both.variables), 3)
+    local x = cusp.tensor({{0, 3, 8}}, {dtype = "int32"})
+    local want = {data = model:predict{x, verbose = 0}:flat()}
+    local place <close> = folder.new()
+    model:save(place.path .. "/m.keras")
+    local again = cusp.models.load_model(place.path .. "/m.keras")
+    assert.are.same({2, 3}, {again.layers[2].lora_rank, again.layers[2].lora_alpha})
+    cases.compare(again:predict{x, verbose = 0}, want, {atol = 1e-6}, "outputs")
+  end)
+
   it("are quantized where a filter says so, and as a whole or not at all", function()
     local function model()
       return cusp.Sequential{cusp.Input{shape = {4}}, layers.Dense{3, name = "first"},

@@ -116,6 +116,36 @@ describe("cusp.onnx.load", function()
     assert.same({{0, 1, 1}, {1, 0, 2}}, places:tolist())
   end)
 
+  it("refuses nodes whose attributes do not fit their inputs", function()
+    local protobuf = require "cusp.formats.protobuf"
+    local scope <close> = folder.new()
+    local function info(name, ...)
+      local dims = {}
+      for i, size in ipairs{...} do dims[i] = {dim_value = size} end
+      return {name = name, type = {tensor_type = {elem_type = 1, shape = {dim = dims}}}}
+    end
+    local function refuses(message, node, x)
+      node.input, node.output = node.input or {"x", "x"}, {"y"}
+      local file <close> = assert(io.open(scope.path .. "/x.onnx", "wb"))
+      file:write(protobuf.encode("onnx.ModelProto", {ir_version = 8,
+        opset_import = {{domain = "", version = 12}}, graph = {name = "wrong", node = {node},
+          input = {info("x", table.unpack(x.shape))}, output = {info("y", -1)}}}))
+      file:flush()
+      assert.error_matches(function() cusp.onnx.load(scope.path .. "/x.onnx")(x) end, message)
+    end
+    local function integer(name, value) return {name = name, type = 2, i = value} end
+    local body = {name = "body", node = {{op_type = "Add", input = {"s", "e"}, output = {"t"}}},
+      input = {info("s", 1), info("e", 1)}, output = {info("t", 1)}}
+    for _, count in ipairs{-1, 0, 3} do
+      refuses("num_scan_inputs should be from 1 to 2", {op_type = "Scan", attribute = {
+        {name = "body", type = 5, g = body}, integer("num_scan_inputs", count)}}, cusp.ones{3})
+    end
+    refuses("group should be at least 1, got 0",
+      {op_type = "Conv", attribute = {integer("group", 0)}}, cusp.ones{1, 1, 3, 3})
+    refuses("take more than the 3 elements", {op_type = "Pad", input = {"x"}, attribute = {
+      {name = "pads", type = 7, ints = {0, -9, 0, 0}}}}, cusp.ones{1, 3})
+  end)
+
   it("does not train statistics and scales", function()
     local model = cusp.onnx.load(fixtures .. "opset7.onnx")
     local trained = {}

@@ -45,6 +45,9 @@ describe("segmentation masks", function()
     assert.matches("a batch of pictures", message(draw, images[1], masks), 1, true)
     assert.matches("no color for class 1",
       message(draw, images, masks, {color_mapping = {[0] = {1, 2, 3}}}), 1, true)
+    assert.matches("a table by class", message(draw, images, masks, {color_mapping = 3}), 1, true)
+    assert.matches("more than the 65536", message(draw, images, masks, {num_classes = 1 << 60}), 1,
+      true)
   end)
 end)
 
@@ -117,6 +120,16 @@ describe("bounding boxes", function()
       true)
     assert.matches("1 or 3 channels", message(draw, cusp.zeros{1, 2, 2, 2}, boxes, "xyxy"), 1, true)
     assert.matches("a batch of pictures", message(draw, images[1], boxes, "xyxy"), 1, true)
+    local function refuses(text, changes, options)
+      for name, value in pairs(boxes) do changes[name] = changes[name] or value end
+      assert.matches(text, message(draw, images, changes, "xyxy", options), 1, true)
+    end
+    refuses("`labels` should be numbers [batch, boxes], here [2, 2]", {labels = 1})
+    refuses("`labels` should be", {labels = cusp.zeros{2, 1}})
+    refuses("`labels` should be", {labels = {{"a", "b"}, {"c", "d"}}})
+    refuses("`confidences` should be", {confidences = cusp.zeros{1, 2}})
+    refuses("a batch of 2 as the pictures", {boxes = cusp.zeros{1, 2, 4}})
+    refuses("a table by class", {}, {class_mapping = 5})
   end)
 end)
 
@@ -147,6 +160,17 @@ describe("galleries", function()
       {path = path, value_range = {0, 1}, scale = 1, dpi = 72})
     local middle = cusp.utils.load_img(path)[40][40]:tolist()
     for i = 1, 3 do assert.near(127, middle[i], 1) end
+  end)
+
+  it("have sides that a picture can have", function()
+    local place <close> = folder.new()
+    local path = place.path .. "/g.png"
+    for _, options in ipairs{{scale = 1e9}, {dpi = math.huge}, {rows = 1 << 60}} do
+      options.path = path
+      assert.matches("a side has from 1 to 20000",
+        message(visualization.plot_image_gallery, cusp.zeros{2, 4, 4, 3}, options), 1, true)
+    end
+    assert.is_nil(io.open(path))
   end)
 
   it("go to a file or a notebook, and labels want names", function()

@@ -4,19 +4,26 @@ local DTypePolicy = require "cusp.base.dtype_policy"
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
 local ordered = require "cusp.base.ordered"
+local registry = require "cusp.base.registry"
+
+-- Of a layer that no configuration of its own tells how weights are rounded.
+local config_row = {"quantization_config", "any", optional = true, keyword_only = true}
 
 --- The policy of a layer whose weights are quantized.
 -- @type QuantizedDTypePolicy
 -- @tparam string mode "int8", "int4" or "float8"
 -- @tparam[opt] string source_name the policy that the layer had before; by default the global one
+-- @tparam[opt] QuantizationConfig quantization_config of a layer within another, in a policy map
 -- @usage local policy = cusp.dtype_policies.QuantizedDTypePolicy("int8", "float32")
 local Quantized = DTypePolicy:extend("QuantizedDTypePolicy", {
   __module = "keras.dtype_policies",
-  config = {{"mode", "string"}, {"source_name", "string", optional = true}},
+  config = {{"mode", "string"}, {"source_name", "string", optional = true}, config_row},
 })
 
 local function adopt(self, parts, mode)
   self.__own.parts = parts
+  self.quantization_config = registry.deserialize(self.quantization_config)
+  parts.config = self.quantization_config
   self.mode, self.source_name = mode, parts.source
   self.name, self.compute_dtype, self.variable_dtype = parts.name, parts.compute, parts.variable
 end
@@ -39,7 +46,12 @@ function Quantized:to_parts() return self.__own.parts end
 function Quantized.__getters.quantization_mode(self) return self.__own.parts.mode end
 
 function Quantized:get_config()
-  return ordered.object({mode = self.mode, source_name = self.source_name}, {"mode", "source_name"})
+  local config = ordered.object({mode = self.mode, source_name = self.source_name},
+    {"mode", "source_name"})
+  if self.quantization_config then
+    ordered.set(config, "quantization_config", registry.serialize(self.quantization_config))
+  end
+  return config
 end
 
 --- The policy of a layer that trains with products of 8 bits.
@@ -70,8 +82,9 @@ end
 -- @type Int4DTypePolicy
 -- @tparam string mode "int4/128"; "int4/-1": one scale for all rows
 -- @tparam[opt] string source_name
+-- @tparam[opt] QuantizationConfig quantization_config
 local Int4 = Quantized:extend("Int4DTypePolicy", {
-  config = {{"mode", "string"}, {"source_name", "string", optional = true}},
+  config = {{"mode", "string"}, {"source_name", "string", optional = true}, config_row},
 })
 
 function Int4:init(args)
@@ -84,20 +97,25 @@ function Int4:init(args)
   self.block_size = parts.block_size
 end
 
+Int4.get_config = Quantized.get_config
+
 local policies = {
   QuantizedDTypePolicy = Quantized, QuantizedFloat8DTypePolicy = Float8, Int4DTypePolicy = Int4,
 }
 
 --- The policy of a quantized layer, from what the layer keeps of it.
 -- @tparam table parts
+-- @tparam ?QuantizationConfig config what the mode alone does not say
 -- @treturn QuantizedDTypePolicy
 -- @local
-function policies.of_parts(parts)
+function policies.of_parts(parts, config)
   if parts.mode == "float8" then
     return Float8{"float8", parts.source, amax_history_length = parts.history}
   end
-  if parts.block_size then return Int4("int4/" .. parts.block_size, parts.source) end
-  return Quantized(parts.mode, parts.source)
+  if parts.block_size then
+    return Int4{"int4/" .. parts.block_size, parts.source, quantization_config = config}
+  end
+  return Quantized{parts.mode, parts.source, quantization_config = config}
 end
 
 return policies

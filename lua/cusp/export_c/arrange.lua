@@ -44,6 +44,7 @@ end
 
 --- A position that counts from the end where negative, kept within its axis whatever comes.
 function arrange.position(step, array, indices, size)
+  if size == 1 then return 0 end
   step.program.needs_index = true
   return ("%s_index(%s, %d)"):format(step.program.prefix, step:at(array, indices), size)
 end

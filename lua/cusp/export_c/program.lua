@@ -155,7 +155,7 @@ local function add_view(program, op)
   local array = views.forward[op.name](from, op.attributes, shape)
   if not array then
     local step = step_for(program, {op}, value)
-    local copy = arrays.dense(program:new_buffer(from.dtype, arrays.count(from.shape), "v"),
+    local copy = arrays.dense(program:new_buffer(from.dtype, arrays.count(from.shape), "copy"),
       from.shape)
     arrange.copy(step, from, copy)
     array = views.forward[op.name](copy, op.attributes, shape)
@@ -265,7 +265,7 @@ local function save(program, name, from, to)
   for k, array in pairs(from) do
     if to[k] and not arrays.same(array, to[k]) and overwritten[array.source] then
       step = step or program:new_step(name, name .. ": what is overwritten")
-      from[k] = arrays.dense(program:new_buffer(array.dtype, arrays.count(array.shape), "v"),
+      from[k] = arrays.dense(program:new_buffer(array.dtype, arrays.count(array.shape), "copy"),
         array.shape)
       arrange.copy(step, array, from[k])
     end

@@ -84,13 +84,29 @@ local function check_boxes(name, found)
   end
 end
 
+-- Numbers of boxes, `[batch, boxes]`, as a Lua table.
+local function read_numbers(name, field, value, corners)
+  if value == nil then return nil end
+  local numbers, batch, count = define.tensor(value), corners.shape[1], corners.shape[2]
+  if #numbers.shape ~= 2 or numbers.shape[1] ~= batch or numbers.shape[2] ~= count
+    or numbers.dtype == "string" then
+    errors.raise("%s: `%s` should be numbers [batch, boxes], here [%d, %d], got %s", name, field,
+      batch, count, errors.describe(value))
+  end
+  return numbers:tolist()
+end
+
 -- The boxes in whole pixels, their labels and confidences, as Lua tables.
-local function read_boxes(found, format, images)
+local function read_boxes(name, found, format, images)
   local corners = convert_format({boxes = found.boxes}, format, "xyxy", images.shape[2],
     images.shape[3]).boxes
-  local function list(value) return value ~= nil and define.tensor(value):tolist() or nil end
-  return {boxes = rows.cast(corners, "int32"):tolist(), labels = list(found.labels),
-    confidences = list(found.confidences)}
+  if #corners.shape ~= 3 or corners.shape[1] ~= images.shape[1] then
+    errors.raise("%s: `boxes` should be [batch, boxes, 4], with a batch of %d as the pictures, "
+      .. "got shape %s", name, images.shape[1], errors.shape(corners.shape))
+  end
+  return {boxes = rows.cast(corners, "int32"):tolist(),
+    labels = read_numbers(name, "labels", found.labels, corners),
+    confidences = read_numbers(name, "confidences", found.confidences, corners)}
 end
 
 local bind_draw = arguments.named_binder("draw_bounding_boxes", {
@@ -122,10 +138,11 @@ function boxes.draw_bounding_boxes(...)
   local images = pictures.batch(name, options.images, options.data_format)
   pictures.check_channels(name, images)
   check_boxes(name, options.bounding_boxes)
+  pictures.check_mapping(name, "class_mapping", options.class_mapping)
   options.canvas_color = pictures.color(name, "color", options.color)
   if images.shape[1] == 0 then return rows.cast(define.tensor(options.images), "uint8") end
   images = as_bytes(images)
-  local found = read_boxes(options.bounding_boxes, options.bounding_box_format, images)
+  local found = read_boxes(name, options.bounding_boxes, options.bounding_box_format, images)
   local drawn = {}
   for i = 1, images.shape[1] do drawn[i] = draw_on(images, i, found, options) end
   return pictures.as_given(rows.stack(drawn, 1), options.data_format)

@@ -24,6 +24,7 @@ local function class_names(labels, map)
   if map == nil then
     errors.raise(NAME .. ": `y_true` and `y_pred` need a `label_map`, names by class")
   end
+  pictures.check_mapping(NAME, "label_map", map)
   local names = {}
   for i, label in ipairs(define.tensor(labels):flat()) do
     local name = map[math.tointeger(label) or label]

@@ -10,6 +10,8 @@ local pictures = require "cusp.visualization.pictures"
 local masks = {}
 local rows = engine.ops
 
+local MOST_CLASSES = 1 << 16 -- each is a pass over the pictures
+
 ---------------------------------------------------------------- drawing
 
 -- Keras's colours: three numbers of many bits, times the class, modulo 255.
@@ -34,6 +36,14 @@ local function read_masks(name, given, data_format)
       .. "width, 1], got shape %s", name, errors.shape(found.shape))
   end
   return rows.squeeze(found, 4)
+end
+
+local function count_of(name, options, found)
+  local count = options.num_classes or math.tointeger(rows.max(found):item())
+  if count > MOST_CLASSES then
+    errors.raise("%s: %d classes are more than the %d that are drawn", name, count, MOST_CLASSES)
+  end
+  return count
 end
 
 -- For each class the row of its colour; beyond the classes, the picture's own.
@@ -76,7 +86,8 @@ function masks.draw_segmentation_masks(...)
   local options = bind_draw(...)
   local images = rows.cast(pictures.batch(name, options.images, options.data_format), "float32")
   local found = read_masks(name, options.segmentation_masks, options.data_format)
-  local count = options.num_classes or rows.max(found):item()
+  local count = count_of(name, options, found)
+  pictures.check_mapping(name, "color_mapping", options.color_mapping)
   local drawn = painted(name, images, found, count, options.color_mapping or palette(count))
   if not options.blend then return drawn end
   drawn = rows.add(rows.multiply(images, 1 - options.alpha), rows.multiply(drawn, options.alpha))

@@ -4,7 +4,9 @@ local config = require "cusp.base.config"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local native = require "cusp.base.native"
+local plain = require "cusp.base.plain"
 
 local pictures = {}
 local rows = engine.ops
@@ -52,8 +54,15 @@ function pictures.bytes(images, i)
   return picture:tobytes()
 end
 
+local MOST_PIXELS = 20000 -- of a side
+
 --- A canvas of so many pixels.
 function pictures.canvas(name, width, height, scale)
+  local wide, high = width * (scale or 1), height * (scale or 1)
+  if not (wide >= 1 and wide <= MOST_PIXELS and high >= 1 and high <= MOST_PIXELS) then
+    errors.raise("%s: the whole would be %s x %s pixels, but a side has from 1 to %d", name,
+      plain.format("%.0f", wide), plain.format("%.0f", high), MOST_PIXELS)
+  end
   return native.load("cairo", name).canvas("png", width, height, scale)
 end
 
@@ -75,6 +84,16 @@ function pictures.color(name, argument, color)
     parts[i] = part / 255
   end
   return parts
+end
+
+--- Raises where what is given for each class is no table.
+-- @tparam string name of the function
+-- @tparam string argument
+-- @param mapping nil: there is none
+function pictures.check_mapping(name, argument, mapping)
+  if mapping == nil or kinds.is_plain(mapping) then return end
+  errors.raise("%s: argument '%s' should be a table by class, from 0, got %s", name, argument,
+    errors.describe(mapping))
 end
 
 return pictures

@@ -10,13 +10,18 @@
 -- @tparam[opt=false] boolean mask_zero
 -- @tparam[opt] string reverse_dtype dtype of the reverse product
 -- @tparam[opt] number logit_soft_cap limits scores to between minus this and this
+-- @tparam[opt] integer lora_rank trains a product of this rank beside the table, see `enable_lora`
+-- @tparam[opt] number lora_alpha scale of the product times its rank
 local Embedding = require "cusp.layers.core.embedding"
 local Layer = require "cusp.layers.machinery.layer"
+local low_rank = require "cusp.layers.machinery.low_rank"
 local masks = require "cusp.base.masks"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local parallel = require "cusp.layers.machinery.parallel"
 local quantizable = require "cusp.layers.core.quantizable"
+
+local lora_rank, lora_alpha = low_rank.options(true)
 
 local own = {
   {"input_dim", "integer", min = 1}, {"output_dim", "integer", min = 1},
@@ -26,7 +31,7 @@ local own = {
   options.flag("mask_zero", false), {"reverse_dtype", "dtype", optional = true},
   {"logit_soft_cap", "number", above = 0, optional = true},
   {"activity_regularizer", "regularizer", optional = true, keyword_only = true},
-  options.quantization(),
+  lora_rank, lora_alpha, options.quantization(),
 }
 
 local ReversibleEmbedding = Embedding:extend("ReversibleEmbedding", {

@@ -243,7 +243,7 @@ calling.settle = settle_if_complete
 local function build(layer, shape, others)
   local own = layer.__own
   own.path = context.get().path or layer.name
-  if own.policy.map then own.policy = policy.at(own.policy, own.path) end
+  policy.settle(layer)
   own.build_shape = shape
   own.build_others = type(others) == "table" and next(others) ~= nil and others or nil
   getmetatable(layer).build(layer, shape, others)

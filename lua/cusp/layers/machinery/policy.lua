@@ -24,11 +24,22 @@ function policy.at(of, path)
   return setmetatable({map = of.map}, {__index = own})
 end
 
+--- Gives a layer that was given policies by path its own; and what a policy says of how weights
+-- are rounded, where the layer was not told.
+-- @tparam table layer
+function policy.settle(layer)
+  local own = layer.__own
+  if own.policy.map then own.policy = policy.at(own.policy, own.path) end
+  if own.policy.config and not layer.quantization_config then
+    layer.quantization_config = own.policy.config
+  end
+end
+
 --- The serialised form.
 function policy.serialize(of)
   if of.map then return registry.serialize(of.map) end
   if of.mode then
-    return registry.serialize(require("cusp.base.quantized_policies").of_parts(of))
+    return registry.serialize(require("cusp.base.quantized_policies").of_parts(of, of.config))
   end
   return ordered.object({
     module = "keras", class_name = "DTypePolicy",

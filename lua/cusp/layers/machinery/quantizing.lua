@@ -154,10 +154,31 @@ function quantizing.block_size(layer, config)
   return size and size > 0 and size or nil
 end
 
+local function says_the_same(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+  for key, value in pairs(a) do
+    if not says_the_same(value, b[key]) then return false end
+  end
+  return true
+end
+
+-- The configuration of a layer where its mode, and the size of its blocks, do not say all.
+local function config_beyond_mode(layer)
+  local config = layer.quantization_config
+  if not config then return nil end
+  local standard = quantizers[configs[config.mode]]()
+  for _, name in ipairs{"weight_quantizer", "activation_quantizer"} do
+    local a, b = registry.serialize(config[name]), registry.serialize(standard[name])
+    if not (says_the_same(a, b) and says_the_same(b, a)) then return config end
+  end
+end
+
 local function add_policies(layer, map)
   for _, sublayer in ipairs(layer:sublayers()) do
     local own = sublayer.__own.policy
-    if own.mode then map:set(sublayer.path, quantized_policies.of_parts(own)) end
+    if own.mode then
+      map:set(sublayer.path, quantized_policies.of_parts(own, config_beyond_mode(sublayer)))
+    end
     add_policies(sublayer, map)
   end
 end

@@ -192,7 +192,12 @@ local function scan(node, carried, sequences)
 end
 
 local function split_scan(node, inputs)
-  local count = #inputs - node.a.num_scan_inputs
+  local scanned = math.tointeger(node.a.num_scan_inputs) or 0
+  local count = #inputs - scanned
+  if scanned < 1 or count < 0 then
+    errors.raise("num_scan_inputs should be from 1 to %d, the inputs that there are, got %s",
+      #inputs, errors.describe(node.a.num_scan_inputs))
+  end
   return {table.unpack(inputs, 1, count)}, {table.unpack(inputs, count + 1)}
 end
 

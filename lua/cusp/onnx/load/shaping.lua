@@ -205,6 +205,10 @@ local function pad_constant(x, pads, rank, value)
   local widths, cropped = {}, x
   for axis = 1, rank do
     local before, after = pads[axis], pads[rank + axis]
+    if before + after + x.shape[axis] < 0 then
+      errors.raise("pads of %d and %d take more than the %d elements of an axis", before, after,
+        x.shape[axis])
+    end
     if before < 0 or after < 0 then
       local first = math.min(x.shape[axis], math.max(0, -before))
       cropped = slice_axis(cropped, axis, first,

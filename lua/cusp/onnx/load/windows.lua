@@ -72,6 +72,7 @@ local function check_groups(node, x, w)
     errors.raise("expected inputs and weights of one rank from 3 on, got shapes %s and %s",
       errors.shape(x.shape), errors.shape(w.shape))
   end
+  if groups < 1 then errors.raise("group should be at least 1, got %d", groups) end
   return groups
 end
 
