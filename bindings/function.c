@@ -151,16 +151,24 @@ static int trace_graph(lua_State *L) {
   return cusp_lua_push_graph(L, check_trace(L, "graph")->trace);
 }
 
+/* Room for the nodes of the list at index 2, which comes last on the stack, at the end of a trace.
+ */
+static cusp_node **push_nodes(lua_State *L, const trace_box *box, int *count) {
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  cusp_lua_forget_truths(L, box->trace);
+  *count = (int)lua_rawlen(L, 2);
+  cusp_node **nodes = lua_newuserdatauv(L, (size_t)(*count + 1) * sizeof *nodes, 0);
+  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
+  return nodes;
+}
+
 /** trace:compile(outputs): ends the trace; a function computing the listed tensors and what
  * variables were assigned. */
 static int trace_compile(lua_State *L) {
   trace_box *box = check_trace(L, "compile");
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  cusp_lua_forget_truths(L, box->trace);
-  int count = (int)lua_rawlen(L, 2);
-  cusp_node **nodes = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *nodes, 0);
-  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
+  int count;
+  cusp_node **nodes = push_nodes(L, box, &count);
   function_box *result = lua_newuserdatauv(L, sizeof *result, 0);
   *result = (function_box){function_kind, NULL};
   luaL_setmetatable(L, function_kind);
@@ -192,12 +200,8 @@ cusp_runner *cusp_lua_take_runner(lua_State *L, int index) {
 static int trace_runner(lua_State *L) {
   trace_box *box = check_trace(L, "runner");
   bool quiet = lua_toboolean(L, 3);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  cusp_lua_forget_truths(L, box->trace);
-  int count = (int)lua_rawlen(L, 2);
-  cusp_node **nodes = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *nodes, 0);
-  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
+  int count;
+  cusp_node **nodes = push_nodes(L, box, &count);
   runner_box *result = lua_newuserdatauv(L, sizeof *result, 0);
   *result = (runner_box){runner_kind, NULL};
   luaL_setmetatable(L, runner_kind);

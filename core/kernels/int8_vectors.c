@@ -3,6 +3,7 @@
 #include "../base/cpu.h"
 #include "../base/memory.h"
 #include "../base/threads.h"
+#include "tile_shape.h"
 
 #include <string.h>
 
@@ -331,18 +332,8 @@ static void multiply_strips(void *context, int64_t begin, int64_t end) {
 
 /* ------------------------------------------------------------------ tiles */
 
-typedef struct tile_shape {
-  uint8_t palette, start_row, reserved[14];
-  uint16_t row_bytes[16];
-  uint8_t rows[16];
-} tile_shape;
-
 WITH_TILES static void configure(void) {
-  tile_shape shape = {.palette = 1};
-  for (int i = 0; i < 8; i++) {
-    shape.row_bytes[i] = 64;
-    shape.rows[i] = LINES;
-  }
+  const cusp_tile_shape shape = cusp_whole_tiles();
   _tile_loadconfig(&shape);
 }
 

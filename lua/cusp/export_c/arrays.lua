@@ -10,6 +10,16 @@ function arrays.count(shape)
   return count
 end
 
+--- One list of indices from indices and lists of them.
+function arrays.indices(...)
+  local result = {}
+  for _, part in ipairs{...} do
+    if type(part) ~= "table" then part = {part} end
+    table.move(part, 1, #part, #result + 1, result)
+  end
+  return result
+end
+
 --- Row-major strides.
 function arrays.strides(shape)
   local strides, step = {}, 1

@@ -8,15 +8,6 @@ local scattering = {}
 
 local function middle(indices, first, last) return table.move(indices, first, last, 1, {}) end
 
-local function with(...)
-  local result = {}
-  for _, part in ipairs{...} do
-    if type(part) ~= "table" then part = {part} end
-    table.move(part, 1, #part, #result + 1, result)
-  end
-  return result
-end
-
 local function zeros(step, result)
   arrange.copy(step, arrays.uniform("0", result.dtype, result.shape), result)
 end
@@ -36,14 +27,16 @@ end
 
 function scattering.scatter_axis(step, op)
   add_along(step, op, function(indices, axis, index, rank)
-    return with(middle(indices, 1, axis - 1), index(middle(indices, axis, axis + rank - 1)),
+    return arrays.indices(middle(indices, 1, axis - 1),
+      index(middle(indices, axis, axis + rank - 1)),
       middle(indices, axis + rank, #indices))
   end)
 end
 
 function scattering.scatter_along(step, op)
   add_along(step, op, function(indices, axis, index)
-    return with(middle(indices, 1, axis - 1), index(indices), middle(indices, axis + 1, #indices))
+    return arrays.indices(middle(indices, 1, axis - 1), index(indices),
+      middle(indices, axis + 1, #indices))
   end)
 end
 
@@ -71,17 +64,17 @@ function scattering.scatter_nd(step, op)
   local outer, blocks = step.writer:whole_loops("i", middle(at.shape, 1, lead))
   local to = {}
   for k = 1, at.shape[#at.shape] do
-    local code = step:at(at, with(outer, k - 1))
+    local code = step:at(at, arrays.indices(outer, k - 1))
     if op.attributes.drop then
       skip_outside(step, code, result.shape[k])
       to[k] = code
     else
-      to[k] = arrange.position(step, at, with(outer, k - 1), result.shape[k])
+      to[k] = arrange.position(step, at, arrays.indices(outer, k - 1), result.shape[k])
     end
   end
   local inner, opened = step:loops("k", middle(updates.shape, lead + 1, #updates.shape))
-  combine(step, op.attributes.mode, result.dtype, step:place(result, with(to, inner)),
-    step:at(updates, with(outer, inner)))
+  combine(step, op.attributes.mode, result.dtype, step:place(result, arrays.indices(to, inner)),
+    step:at(updates, arrays.indices(outer, inner)))
   step:close(opened + blocks)
 end
 

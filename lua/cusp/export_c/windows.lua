@@ -47,15 +47,6 @@ local function open_window(step, g, position, indices)
   return places, elements, blocks
 end
 
-local function join(...)
-  local result = {}
-  for _, part in ipairs{...} do
-    if type(part) ~= "table" then part = {part} end
-    table.move(part, 1, #part, #result + 1, result)
-  end
-  return result
-end
-
 local function spatial(shape) return table.move(shape, 2, #shape - 1, 1, {}) end
 
 -- Opens the loops over the batch and the spatial axes of a result.
@@ -127,11 +118,11 @@ local function add_products(step, g, batch, places, elements, result, indices)
   local c, inner = step.writer:loop("c", g.part)
   if blocks + inner == 0 then step:open "{" end
   local channel = groups == 1 and c or sum(affine(group, g.part, 0), c)
-  step:line("const %s x = %s;", g.type, step:at(g.x, join(batch, places, channel)))
+  step:line("const %s x = %s;", g.type, step:at(g.x, arrays.indices(batch, places, channel)))
   local f, filters = step.writer:loop("f", part)
   local filter = groups == 1 and f or sum(affine(group, part, 0), f)
-  step:line("%s += x * %s;", step:place(result, join(indices, filter)),
-    step:stored(g.kernel, join(elements, c, filter)))
+  step:line("%s += x * %s;", step:place(result, arrays.indices(indices, filter)),
+    step:stored(g.kernel, arrays.indices(elements, c, filter)))
   step:close(filters + math.max(blocks + inner, 1))
 end
 
@@ -141,16 +132,16 @@ function windows.roots.conv_forward(step, op, group, result, finish)
   local scale = g.kernel.source and g.kernel.source.scale
   local indices, blocks = open_positions(step, result.shape)
   channels(step, g.filters, function(c)
-    step:line("%s = 0;", step:place(result, join(indices, c)))
+    step:line("%s = 0;", step:place(result, arrays.indices(indices, c)))
   end)
   local places, elements, opened = open_window(step, g, input_position, indices)
   add_products(step, g, indices[1], places, elements, result, indices)
   step:close(opened)
   if scale or #group.members > 0 then
     channels(step, g.filters, function(c)
-      local root = step:place(result, join(indices, c))
+      local root = step:place(result, arrays.indices(indices, c))
       if scale then root = ("%s * %s_scale[%s]"):format(root, g.kernel.source.name, c) end
-      finish(join(indices, c), root)
+      finish(arrays.indices(indices, c), root)
     end)
   end
   step:close(blocks)
@@ -181,10 +172,10 @@ function windows.roots.conv_input_gradient(step, op, _, result, finish)
   local f, filters = step.writer:loop("f", part)
   local filter = groups == 1 and f or ("%s / %d * %d + %s"):format(c, g.part, part, f)
   local channel = groups == 1 and c or ("%s %% %d"):format(c, g.part)
-  step:line("sum += %s * %s;", step:at(g.x, join(indices[1], places, filter)),
-    step:at(g.kernel, join(elements, channel, filter)))
+  step:line("sum += %s * %s;", step:at(g.x, arrays.indices(indices[1], places, filter)),
+    step:at(g.kernel, arrays.indices(elements, channel, filter)))
   step:close(filters + window)
-  finish(join(indices, c), "sum")
+  finish(arrays.indices(indices, c), "sum")
   step:close(math.max(blocks + opened, 1))
 end
 
@@ -214,11 +205,12 @@ local function pool(step, op, result, start, more, counting)
     step:line "int count = 0;"
   end
   channels(step, g.channels, function(c)
-    step:line("%s = %s;", step:place(result, join(indices, c)), start)
+    step:line("%s = %s;", step:place(result, arrays.indices(indices, c)), start)
   end)
   local places, _, opened = open_window(step, g, input_position, indices)
   channels(step, g.channels, function(c)
-    more(step:place(result, join(indices, c)), step:at(g.x, join(indices[1], places, c)))
+    more(step:place(result, arrays.indices(indices, c)),
+      step:at(g.x, arrays.indices(indices[1], places, c)))
   end)
   if counting then step:line "count++;" end
   step:close(opened)
@@ -232,7 +224,7 @@ function windows.roots.pool_max(step, op, group, result, finish)
   end)
   if #group.members > 0 then
     channels(step, g.channels, function(c)
-      finish(join(indices, c), step:place(result, join(indices, c)))
+      finish(arrays.indices(indices, c), step:place(result, arrays.indices(indices, c)))
     end)
   end
   step:close(blocks)
@@ -248,7 +240,8 @@ function windows.roots.pool_average(step, op, _, result, finish)
   local divisor = padded and ("(%s)count"):format(text.type(result.dtype))
     or text.literal(count, result.dtype)
   channels(step, g.channels, function(c)
-    finish(join(indices, c), ("%s / %s"):format(step:place(result, join(indices, c)), divisor))
+    local place = arrays.indices(indices, c)
+    finish(place, ("%s / %s"):format(step:place(result, place), divisor))
   end)
   step:close(blocks)
 end

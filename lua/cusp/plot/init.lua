@@ -6,6 +6,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
 local panels = require "cusp.plot.panels"
+local whole_file = require "cusp.base.whole_file"
 
 local plot = {}
 
@@ -29,12 +30,6 @@ local function format_of(path)
       errors.describe(path))
   end
   return format
-end
-
-local function write_file(path, bytes)
-  local file <close> = engine.files.create(path)
-  file:write(bytes)
-  file:commit()
 end
 
 local function show(list, options)
@@ -72,7 +67,7 @@ function plot.history(history, ...)
   local format = path and format_of(path)
   local list = panels.of_history(history, options.metrics, options.yscale)
   if path then
-    write_file(path, require("cusp.plot.picture").draw(list, format, options))
+    whole_file.write(path, require("cusp.plot.picture").draw(list, format, options))
   elseif display.is_open() then
     options.width = options.width or #list > 1 and PAGE or nil
     display.svg(require("cusp.plot.picture").draw(list, "svg", options), tostring(history))

@@ -7,6 +7,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local pictures = require "cusp.visualization.pictures"
 local plain = require "cusp.base.plain"
+local whole_file = require "cusp.base.whole_file"
 
 local gallery = {}
 local ops = engine.ops
@@ -100,12 +101,6 @@ local function lay_out(options, count)
     height = MARGIN + rows * row_height + (options.legend_handles and LEGEND or 0)}
 end
 
-local function write_file(path, bytes)
-  local file <close> = engine.files.create(path)
-  file:write(bytes)
-  file:commit()
-end
-
 local function check_output(options)
   if options.path and options.show then
     errors.raise(NAME .. ": expected either `path` or `show`, got both")
@@ -156,7 +151,7 @@ function gallery.plot_image_gallery(...)
   local canvas <close> = pictures.canvas(NAME, plan.width, plan.height, options.dpi / INCH)
   draw_all(canvas, images, plan)
   if options.path then
-    write_file(options.path, canvas:finish())
+    whole_file.write(options.path, canvas:finish())
   elseif options.show ~= false then
     display(pictures.of_canvas(canvas))
   end
