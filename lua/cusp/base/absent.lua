@@ -5,7 +5,7 @@
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local foreign = require "cusp.base.foreign_names"
-local plain = require "cusp.base.plain"
+local lists = require "cusp.base.lists"
 local rooms = require "cusp.base.rooms"
 local warnings = require "cusp.base.warnings"
 
@@ -93,12 +93,7 @@ local function step(names, space)
 end
 
 --- `pairs` of a namespace: all its members, in the order of their names.
-function absent.pairs(space)
-  local list = {}
-  for name in next, absent.names(space) do list[#list + 1] = name end
-  plain.sort(list)
-  return step(list, space)
-end
+function absent.pairs(space) return step(lists.keys(absent.names(space)), space) end
 
 --- Gives a public function the name that errors of the engine within it are raised in.
 -- @param value nothing is done with what is no function

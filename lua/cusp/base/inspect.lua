@@ -2,6 +2,7 @@
 -- their arguments and where they are.
 -- @module cusp.inspect
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local plain = require "cusp.base.plain"
 local MOST_ITEMS, WIDTH, DEEPEST = 20, 78, 3
 
@@ -26,15 +27,6 @@ local function key_text(key, depth, state)
   return "[" .. (type(key) == "string" and quote(key) or show(key, depth + 1, state)) .. "]"
 end
 
-local order = {number = 1, string = 2}
-
-local function before(a, b)
-  local kind_a, kind_b = order[type(a)] or 3, order[type(b)] or 3
-  if kind_a ~= kind_b then return kind_a < kind_b end
-  if kind_a == 3 then return plain.tostring(a) < plain.tostring(b) end
-  return a < b
-end
-
 -- Keys beyond the array part, sorted.
 local function other_keys(t, length)
   local keys = {}
@@ -43,7 +35,7 @@ local function other_keys(t, length)
       keys[#keys + 1] = key
     end
   end
-  plain.sort(keys, before)
+  plain.sort(keys, lists.before)
   return keys
 end
 

@@ -3,6 +3,7 @@
 -- or any table with a metatable and items) is treated like a plain list.
 -- @module cusp.base.lists
 local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 
 local lists = {}
 
@@ -87,6 +88,29 @@ function lists.check_nested(what, value) check_nested(what, value, 6) end
 function lists.plain(value)
   if not lists.is_foreign(value) then return value end
   return table.move(value, 1, rawlen(value), 1, {})
+end
+
+local order = {number = 1, string = 2}
+
+--- Whether a key comes before another: numbers, then names, then others.
+function lists.before(a, b)
+  local kind, other = order[type(a)] or 3, order[type(b)] or 3
+  if kind ~= other then return kind < other end
+  if kind == 3 then return plain.tostring(a) < plain.tostring(b) end
+  return a < b
+end
+
+--- The keys of a table, sorted (see `before`).
+-- @tparam table map
+-- @tparam[opt] function wanted of a key: whether it is taken
+-- @treturn table
+function lists.keys(map, wanted)
+  local keys = {}
+  for key in pairs(map) do
+    if not wanted or wanted(key) then keys[#keys + 1] = key end
+  end
+  plain.sort(keys, lists.before)
+  return keys
 end
 
 --- Names as a set.

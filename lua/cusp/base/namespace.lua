@@ -5,6 +5,7 @@ local Object = require "cusp.base.class"
 local absent = require "cusp.base.absent"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
+local lists = require "cusp.base.lists"
 local nulls = require "cusp.base.nulls"
 local plain = require "cusp.base.plain"
 local registry = require "cusp.base.registry"
@@ -49,12 +50,7 @@ end
 
 --- All names in a namespace, loaded or not, sorted.
 -- @treturn {string,...}
-function namespace.names(space)
-  local names = {}
-  for name in next, absent.names(space) do names[#names + 1] = name end
-  plain.sort(names)
-  return names
-end
+function namespace.names(space) return lists.keys(absent.names(space)) end
 
 local function find_class(space, name, aliases)
   local found = space[name] or space[aliases[name]]

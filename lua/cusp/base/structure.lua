@@ -29,14 +29,10 @@ function structure.is_shape(value)
   return is_list(value)
 end
 
---- The keys of a table keyed by name, sorted.
-function structure.keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  plain.sort(keys, function(a, b) return plain.tostring(a) < plain.tostring(b) end)
-  return keys
-end
-local sorted_keys = structure.keys
+--- The keys of a table keyed by name, sorted (see `cusp.base.lists`).
+-- @function keys
+local sorted_keys = lists.keys
+structure.keys = sorted_keys
 
 -- Structures nested deeper than this must contain themselves.
 local max_depth = 1000

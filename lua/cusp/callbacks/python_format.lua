@@ -3,6 +3,7 @@
 -- like Keras's.
 -- @module cusp.callbacks.python_format
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local plain = require "cusp.base.plain"
 
 local python = {}
@@ -117,13 +118,6 @@ function python.format(value, spec)
   return pad(grouped(text, f.group), f, sign, ">")
 end
 
-local function known_names(values)
-  local names = {}
-  for name in pairs(values) do names[#names + 1] = name end
-  plain.sort(names)
-  return names
-end
-
 --- Fills in the replacement fields of a template; `{{` and `}}` are literal braces.
 -- @tparam string owner of the template, for messages: "ModelCheckpoint: filepath"
 -- @tparam string template
@@ -148,7 +142,7 @@ function python.fill(owner, template, values)
       local value = values[name]
       if value == nil then
         errors.raise("%s %q: `%s` is not available%s; available are: %s", owner, template,
-          name, errors.suggestion(name, values), table.concat(known_names(values), ", "))
+          name, errors.suggestion(name, values), table.concat(lists.keys(values), ", "))
       end
       local text = python.format(value, spec)
       if not text then

@@ -2,6 +2,7 @@
 -- @module cusp.export_c.source_file
 local arrays = require "cusp.export_c.arrays"
 local engine = require "cusp.engine"
+local lists = require "cusp.base.lists"
 local self_test = require "cusp.export_c.self_test"
 local text = require "cusp.export_c.text"
 local weights = require "cusp.export_c.weights"
@@ -115,15 +116,8 @@ end
 
 ---------------------------------------------------------------- what is defined
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 local function define_memory(program, writer)
-  local dtypes = sorted_keys(program.work)
+  local dtypes = lists.keys(program.work)
   if #dtypes == 0 then return end
   writer:line "/* Working memory; what is not needed at the same time shares its place. */"
   for _, dtype in ipairs(dtypes) do

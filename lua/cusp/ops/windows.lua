@@ -2,7 +2,7 @@
 -- (1978).
 -- @module cusp.ops.windows
 local errors = require "cusp.base.errors"
-local plain = require "cusp.base.plain"
+local lists = require "cusp.base.lists"
 
 local windows = {}
 
@@ -42,12 +42,7 @@ local aliases = {hanning = "hann", rectangular = "boxcar", box = "boxcar", ones 
 function windows.exists(name) return shapes[aliases[name] or name] ~= nil end
 
 --- The names, sorted.
-function windows.names()
-  local names = {}
-  for name in pairs(shapes) do names[#names + 1] = name end
-  plain.sort(names)
-  return names
-end
+function windows.names() return lists.keys(shapes) end
 
 --- The values of a window.
 -- @tparam string name

@@ -5,11 +5,11 @@ local chunks = require "cusp.prompt.chunks"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local evaluate = require "cusp.prompt.evaluate"
+local lists = require "cusp.base.lists"
 local files = require "cusp.prompt.scripts"
 local globals = require "cusp.prompt.globals"
 local inputs = require "cusp.prompt.inputs"
 local inspect = require "cusp.base.inspect"
-local plain = require "cusp.base.plain"
 local progress = require "cusp.base.progress"
 
 local commands = {}
@@ -77,13 +77,10 @@ local function brief(value)
 end
 
 define("who", "", "list the variables", function(prompt)
-  local names = {}
-  for name, value in pairs(globals.all()) do
-    if type(name) == "string" and not name:find "^_" and prompt.initial[name] ~= value then
-      names[#names + 1] = name
-    end
-  end
-  plain.sort(names)
+  local all = globals.all()
+  local names = lists.keys(all, function(name)
+    return type(name) == "string" and not name:find "^_" and prompt.initial[name] ~= all[name]
+  end)
   if #names == 0 then print "no variables yet" end
   for _, name in ipairs(names) do
     local value = globals.get(name)
@@ -142,11 +139,8 @@ define("history", "[WORD]", "list the inputs so far, or those with WORD in them"
   end)
 
 define("help", "", "list these commands", function()
-  local names = {}
-  for name in pairs(list) do names[#names + 1] = name end
-  plain.sort(names)
   local function line(usage, text) print(("  %-16s %s"):format(usage, text)) end
-  for _, name in ipairs(names) do line(list[name].usage, list[name].text) end
+  for _, name in ipairs(lists.keys(list)) do line(list[name].usage, list[name].text) end
   line("?NAME, NAME?", "help on a name; also help NAME")
   line("??NAME", "its source")
   line("apropos WORD", 'what mentions a word; also apropos "WORD"')

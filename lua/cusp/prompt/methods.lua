@@ -2,7 +2,7 @@
 -- @module cusp.prompt.methods
 local doc_comments = require "cusp.base.doc_comments"
 local engine = require "cusp.engine"
-local plain = require "cusp.base.plain"
+local lists = require "cusp.base.lists"
 
 local methods = {}
 
@@ -34,11 +34,9 @@ end
 -- @tparam table class
 -- @treturn {string,...}
 function methods.of_class(class)
-  local found, names = {}, {}
+  local found = {}
   add_class(found, class)
-  for name in pairs(found) do names[#names + 1] = name end
-  plain.sort(names)
-  return names
+  return lists.keys(found)
 end
 
 --- The public fields that a class computes when they are asked for.

@@ -7,7 +7,6 @@ local kinds = require "cusp.base.kinds"
 local gradients = require "cusp.tensors.gradients"
 local structure = require "cusp.base.structure"
 local define = require "cusp.ops.define"
-local plain = require "cusp.base.plain"
 local PlanCache = require "cusp.tensors.plan_cache"
 
 local function is_tensor(value)
@@ -21,11 +20,8 @@ local function signature_of(values)
       tensors[#tensors + 1] = value
       parts[#parts + 1] = value.dtype .. errors.shape(value.shape)
     elseif structure.is_container(value) then
-      local keys = {}
-      for key in pairs(value) do keys[#keys + 1] = key end
-      plain.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
       parts[#parts + 1] = "{"
-      for _, key in ipairs(keys) do
+      for _, key in ipairs(structure.keys(value)) do
         parts[#parts + 1] = tostring(key) .. "="
         add(value[key])
       end
@@ -49,10 +45,8 @@ local function replace(values, chosen, replacement)
       return replacement(value, at)
     end
     if not structure.is_container(value) then return value end
-    local keys, result = {}, {}
-    for key in pairs(value) do keys[#keys + 1] = key end
-    plain.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-    for _, key in ipairs(keys) do result[key] = walk(value[key]) end
+    local result = {}
+    for _, key in ipairs(structure.keys(value)) do result[key] = walk(value[key]) end
     return result
   end
   local result = {n = values.n}

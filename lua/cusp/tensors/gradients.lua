@@ -10,7 +10,6 @@ local lists = require "cusp.base.lists"
 local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
-local plain = require "cusp.base.plain"
 
 local gradients = {}
 
@@ -127,10 +126,7 @@ local function restore(sources, flat)
     if structure.is_list(value) then
       for i = 1, #value do result[i] = walk(value[i], true) end
     else
-      local keys = {}
-      for key in pairs(value) do keys[#keys + 1] = key end
-      plain.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-      for _, key in ipairs(keys) do result[key] = walk(value[key], false) end
+      for _, key in ipairs(structure.keys(value)) do result[key] = walk(value[key], false) end
     end
     return result
   end

@@ -178,10 +178,8 @@ local function split(text, by_name)
   local name, path = text:match "^([^=]+)=(.+)$"
   if name and by_name[name] and not engine.files.exists(text) then return by_name[name], path end
   if name and not engine.files.exists(text) then
-    local known = {}
-    for key in pairs(by_name) do known[#known + 1] = key end
-    table.sort(known)
-    errors.raise("there is no '%s'; the names are %s", name, table.concat(known, ", "))
+    errors.raise("there is no '%s'; the names are %s", name,
+      table.concat(structure.keys(by_name), ", "))
   end
   return nil, text
 end

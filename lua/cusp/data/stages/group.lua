@@ -6,6 +6,7 @@ local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
+local lists = require "cusp.base.lists"
 local map = require "cusp.data.stages.map"
 local native = require "cusp.data.machinery.native"
 local shapes = require "cusp.base.shape"
@@ -46,13 +47,6 @@ local function reduced(dataset, key, elements)
   return made
 end
 
-local function sorted_keys(groups)
-  local keys = {}
-  for key in pairs(groups) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 -- The groups in the order in which they are full, then the others by their keys.
 local function groups_of(dataset, fetch)
   local options, groups, number, left = dataset.options, {}, 0, nil
@@ -70,7 +64,7 @@ local function groups_of(dataset, fetch)
   return function()
     while not left do
       local e = fetch()
-      if not e then left = sorted_keys(groups) break end
+      if not e then left = lists.keys(groups) break end
       local key, full = put(e)
       if full then return key, full end
     end

@@ -1,8 +1,8 @@
 --- The attributes of a group or dataset in a file opened for reading.
 -- @classmod cusp.hdf5.Attributes
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local values = require "cusp.formats.hdf5.values"
-local plain = require "cusp.base.plain"
 
 local Attributes = {__name = "cusp.hdf5.Attributes"}
 Attributes.__index = Attributes
@@ -20,12 +20,7 @@ end
 
 --- The names, sorted bytewise.
 -- @treturn {string,...}
-function Attributes:names()
-  local names = {}
-  for name in pairs(self._by_name) do names[#names + 1] = name end
-  plain.sort(names)
-  return names
-end
+function Attributes:names() return lists.keys(self._by_name) end
 
 --- Whether there is an attribute of that name.
 function Attributes:has(name) return self._by_name[name] ~= nil end

@@ -9,7 +9,7 @@
 -- local kernel = file:get("dense/kernel"):read()
 -- file:close()
 local errors = require "cusp.base.errors"
-local plain = require "cusp.base.plain"
+local lists = require "cusp.base.lists"
 
 local hdf5 = {}
 
@@ -59,15 +59,12 @@ local function is_group(value)
 end
 
 local function sorted_keys(where, members)
-  local keys = {}
   for key in pairs(members) do
     if type(key) ~= "string" then
       errors.raise("hdf5.save: %s: names are strings, got %s", where, errors.describe(key))
     end
-    keys[#keys + 1] = key
   end
-  plain.sort(keys)
-  return keys
+  return lists.keys(members)
 end
 
 local function save_members(group, members, path, above)

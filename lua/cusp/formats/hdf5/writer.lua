@@ -6,8 +6,8 @@ local chunking = require "cusp.formats.hdf5.chunking"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local gathering = require "cusp.base.gathering"
+local lists = require "cusp.base.lists"
 local values = require "cusp.formats.hdf5.values"
-local plain = require "cusp.base.plain"
 
 local NewFile = {__name = "cusp.hdf5.NewFile"}
 local NewGroup = {__name = "cusp.hdf5.NewGroup"}
@@ -209,12 +209,7 @@ function group_methods:get(path)
 end
 
 --- The names of the members, sorted bytewise.
-function group_methods:names()
-  local names = {}
-  for name in pairs(self._members) do names[#names + 1] = name end
-  plain.sort(names)
-  return names
-end
+function group_methods:names() return lists.keys(self._members) end
 
 ---------------------------------------------------------------- datasets
 

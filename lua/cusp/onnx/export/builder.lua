@@ -8,6 +8,7 @@
 local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local ops = require "cusp.ops"
 local tensors = require "cusp.onnx.messages.tensors"
 
@@ -76,10 +77,8 @@ local function attribute(name, value)
 end
 
 local function attributes_of(values)
-  local names, list = {}, {}
-  for name in pairs(values or {}) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do list[i] = attribute(name, values[name]) end
+  local list = {}
+  for i, name in ipairs(lists.keys(values or {})) do list[i] = attribute(name, values[name]) end
   return list
 end
 

@@ -15,7 +15,7 @@ local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local generation = require "cusp.base.generation"
-local plain = require "cusp.base.plain"
+local lists = require "cusp.base.lists"
 local keras2 = require "cusp.saving.keras2.upgrade"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
@@ -218,13 +218,9 @@ local function sorted(value)
     for i = 1, #value do result[i] = sorted(value[i]) end
     return result
   end
-  local keys, result = {}, {}
-  for key, item in pairs(value) do
-    keys[#keys + 1] = key
-    result[key] = sorted(item)
-  end
-  plain.sort(keys)
-  return ordered.object(result, keys)
+  local result = {}
+  for key, item in pairs(value) do result[key] = sorted(item) end
+  return ordered.object(result, lists.keys(result))
 end
 
 --- The text of `Model:to_json`.

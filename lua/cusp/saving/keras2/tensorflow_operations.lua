@@ -4,6 +4,7 @@
 -- @module cusp.saving.keras2.tensorflow_operations
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
+local lists = require "cusp.base.lists"
 local names = require "cusp.base.names"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
@@ -119,12 +120,8 @@ local converters = {
 -- our operation → TensorFlow's function; of several the first in the alphabet
 local function_of = {}
 do
-  local sorted = {}
-  for name in pairs(functions) do
-    if not converters[name] then sorted[#sorted + 1] = name end
-  end
-  plain.sort(sorted)
-  for _, name in ipairs(sorted) do
+  local function is_simple(name) return not converters[name] end
+  for _, name in ipairs(lists.keys(functions, is_simple)) do
     local op = functions[name][1]
     function_of[op] = function_of[op] or name
   end

@@ -11,9 +11,9 @@
 -- @module cusp.saving.tensors.structure
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
-local plain = require "cusp.base.plain"
 local None = require("cusp.base.shape").None
 
 local structure = {}
@@ -125,22 +125,15 @@ local function below(state, key, value)
   return result
 end
 
-local rank = {boolean = 1, number = 2, string = 3}
+local key_types = lists.names "boolean number string"
 
 local function sorted_keys(state, value)
-  local keys = {}
   for key in next, value do
-    if not rank[type(key)] then
+    if not key_types[type(key)] then
       errors.raise("cusp.save: %s: %s is %s", state.file, place(state, key), errors.describe(key))
     end
-    keys[#keys + 1] = key
   end
-  plain.sort(keys, function(a, b)
-    if type(a) ~= type(b) then return rank[type(a)] < rank[type(b)] end
-    if type(a) == "boolean" then return not a and b end
-    return a < b
-  end)
-  return keys
+  return lists.keys(value)
 end
 
 local function take_map(state, value)
@@ -213,7 +206,7 @@ local function put_map(list, fetch, bad)
   for _, pair in ipairs(type(list) == "table" and list or bad "$map") do
     if type(pair) ~= "table" or pair[1] == nil or pair[2] == nil then bad "$map" end
     local key = put(pair[1], fetch, bad)
-    if not rank[type(key)] or key ~= key then bad "$map" end
+    if not key_types[type(key)] or key ~= key then bad "$map" end
     result[key] = put(pair[2], fetch, bad)
   end
   return result
