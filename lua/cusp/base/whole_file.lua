@@ -6,11 +6,11 @@ local whole_file = {}
 
 --- Writes a file. The old one stays where that fails.
 -- @tparam string path
--- @tparam string bytes
+-- @tparam string|tensor ... its bytes, in pieces
 -- @raise if it cannot be written
-function whole_file.write(path, bytes)
+function whole_file.write(path, ...)
   local file <close> = engine.files.create(path)
-  file:write(bytes)
+  file:write(...)
   file:commit()
 end
 

@@ -10,6 +10,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local python = require "cusp.callbacks.python_format"
 local plain = require "cusp.base.plain"
+local whole_file = require "cusp.base.whole_file"
 
 local CSVLogger = Callback:extend("CSVLogger", {
   writes = true,
@@ -80,9 +81,7 @@ function CSVLogger:set_state(state)
   local file = io.open(self.filename, "rb")
   local text = file and file:read(state.bytes) or ""
   if file then file:close() end
-  local writer <close> = engine.files.create(self.filename)
-  writer:write(text)
-  writer:commit()
+  whole_file.write(self.filename, text)
   self.bytes = #text
   open(self, "ab")
 end

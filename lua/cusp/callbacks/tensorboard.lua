@@ -38,6 +38,7 @@ local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 local profiler = require "cusp.profiler"
 local warnings = require "cusp.base.warnings"
+local whole_file = require "cusp.base.whole_file"
 
 local TensorBoard = Callback:extend("TensorBoard", {
   writes = true,
@@ -361,7 +362,7 @@ function TensorBoard:configure_embeddings()
     }
   end
   engine.files.make_directories(self.log_dir)
-  projector.write(self.log_dir .. "/projector_config.pbtxt", projector.config(embeddings))
+  whole_file.write(self.log_dir .. "/projector_config.pbtxt", projector.config(embeddings))
   self._embeddings = found
 end
 
@@ -370,7 +371,7 @@ function TensorBoard:write_embeddings(step)
   local projector = require "cusp.summary.projector"
   for _, entry in ipairs(self._embeddings) do
     attempt(self, ("embedding %s"):format(entry.layer.name), function()
-      projector.write(self.log_dir .. "/" .. entry.tensor_path,
+      whole_file.write(self.log_dir .. "/" .. entry.tensor_path,
         projector.vectors(entry.layer.embeddings.value))
     end)
   end

@@ -7,6 +7,7 @@ local errors = require "cusp.base.errors"
 local files = require "cusp.commands.machinery.files"
 local plain = require "cusp.base.plain"
 local warnings = require "cusp.base.warnings"
+local whole_file = require "cusp.base.whole_file"
 
 ---------------------------------------------------------------- formats
 
@@ -78,12 +79,6 @@ local function text_of(model, format, given)
   return format == "json" and model:to_json(options) or model:to_yaml(options)
 end
 
-local function write_text(path, text)
-  local writer <close> = engine.files.create(path)
-  writer:write(text, "\n")
-  writer:commit()
-end
-
 -- A file for predictions: what training needs is not looked for.
 local function write_onnx(model, path) require("cusp.onnx").export(model, path) end
 
@@ -92,7 +87,7 @@ local function write(model, path, format, given)
   if format == "keras" then return model:save(path) end
   if format == "h5" and not given["weights-only"] then return model:save(path) end
   if format == "json" or format == "yaml" then
-    return write_text(path, text_of(model, format, given))
+    return whole_file.write(path, text_of(model, format, given), "\n")
   end
   model:save_weights((path:gsub("%.index$", "")))
 end

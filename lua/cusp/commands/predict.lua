@@ -1,13 +1,13 @@
 --- `cusp predict`: what a model says of arrays, tables, texts or pictures.
 -- @module cusp.commands.predict
 local classes = require "cusp.commands.machinery.classes"
-local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local files = require "cusp.commands.machinery.files"
 local inputs = require "cusp.commands.machinery.inputs"
 local plain = require "cusp.base.plain"
 local preprocessing = require "cusp.commands.machinery.preprocessing"
 local structure = require "cusp.base.structure"
+local whole_file = require "cusp.base.whole_file"
 
 local formats = {npy = true, npz = true, json = true, csv = true, safetensors = true, h5 = true,
   yaml = true}
@@ -56,9 +56,7 @@ local function save_csv(path, value)
     end
     lines[i] = table.concat(cells, ",") .. "\n"
   end
-  local writer <close> = engine.files.create(path)
-  writer:write(table.concat(lines))
-  writer:commit()
+  whole_file.write(path, table.concat(lines))
 end
 
 local function only(path, outputs)

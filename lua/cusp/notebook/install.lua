@@ -5,6 +5,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local json = require "cusp.formats.json"
 local native = require "cusp.base.native"
+local whole_file = require "cusp.base.whole_file"
 
 local install = {}
 
@@ -53,12 +54,6 @@ local function logo(format, size)
   return canvas:finish()
 end
 
-local function write(path, bytes)
-  local file <close> = engine.files.create(path)
-  file:write(bytes)
-  file:commit()
-end
-
 --- Installs the kernel's description.
 -- @tparam table options `user`: boolean; `prefix`: a folder; without either /usr/local
 -- @tparam string program the path of the program
@@ -67,10 +62,10 @@ end
 function install.run(options, program)
   local path = folder(options)
   engine.files.make_directories(path)
-  write(path .. "/logo-64x64.png", logo("png", 64))
-  write(path .. "/logo-32x32.png", logo("png", 32))
-  write(path .. "/logo-svg.svg", logo("svg", 64))
-  write(path .. "/kernel.json", description(program))
+  whole_file.write(path .. "/logo-64x64.png", logo("png", 64))
+  whole_file.write(path .. "/logo-32x32.png", logo("png", 32))
+  whole_file.write(path .. "/logo-svg.svg", logo("svg", 64))
+  whole_file.write(path .. "/kernel.json", description(program))
   return path
 end
 

@@ -1,7 +1,7 @@
 --- Chrome traces: the JSON of `chrome://tracing` and ui.perfetto.dev.
 -- @module cusp.profiler.chrome
-local engine = require "cusp.engine"
 local json = require "cusp.formats.json"
+local whole_file = require "cusp.base.whole_file"
 
 local chrome = {}
 
@@ -60,9 +60,7 @@ end
 -- @tparam Report report
 -- @tparam string path
 function chrome.write(report, path)
-  local writer <close> = engine.files.create(path)
-  writer:write(json.encode(chrome.events(report)))
-  writer:commit()
+  whole_file.write(path, json.encode(chrome.events(report)))
 end
 
 return chrome

@@ -2,6 +2,7 @@
 -- below the log folder, and a Chrome trace beside it.
 -- @module cusp.profiler.files
 local engine = require "cusp.engine"
+local whole_file = require "cusp.base.whole_file"
 
 local files = {}
 
@@ -33,11 +34,7 @@ function files.write(report, logdir)
   local host = host_name()
   local bytes = require("cusp.profiler.xplane").encode(report, host)
   local folder = new_folder(logdir, host)
-  do
-    local writer <close> = engine.files.create(("%s/%s.xplane.pb"):format(folder, host))
-    writer:write(bytes)
-    writer:commit()
-  end
+  whole_file.write(("%s/%s.xplane.pb"):format(folder, host), bytes)
   require("cusp.profiler.chrome").write(report, ("%s/%s.trace.json"):format(folder, host))
   return folder
 end

@@ -1,7 +1,6 @@
 --- Embeddings for TensorBoard's projector: vectors and labels as text, and the file that lists
 -- them.
 -- @module cusp.summary.projector
-local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
 
@@ -37,13 +36,6 @@ function projector.config(embeddings)
     add "}"
   end
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
-end
-
---- Writes a file atomically.
-function projector.write(path, text)
-  local file <close> = engine.files.create(path)
-  file:write(text)
-  file:commit()
 end
 
 --- A matrix as lines of tab-separated numbers.

@@ -13,6 +13,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local EventFile = require "cusp.summary.event_file"
 local protobuf = require "cusp.formats.protobuf"
+local whole_file = require "cusp.base.whole_file"
 
 local SummaryWriter = {__name = "SummaryWriter"}
 SummaryWriter.__index = SummaryWriter
@@ -269,9 +270,9 @@ function SummaryWriter:embedding(...)
     if other.tensor_name == name then at = i end
   end
   self.embeddings[at] = entry
-  projector.write(self.logdir .. "/" .. entry.tensor_path, vectors)
-  if labels then projector.write(self.logdir .. "/" .. entry.metadata_path, labels) end
-  projector.write(self.logdir .. "/projector_config.pbtxt", projector.config(self.embeddings))
+  whole_file.write(self.logdir .. "/" .. entry.tensor_path, vectors)
+  if labels then whole_file.write(self.logdir .. "/" .. entry.metadata_path, labels) end
+  whole_file.write(self.logdir .. "/projector_config.pbtxt", projector.config(self.embeddings))
 end
 
 --- Everything is passed to the system as it is written; this method exists for compatibility.

@@ -6,6 +6,7 @@ local errors = require "cusp.base.errors"
 local native = require "cusp.base.native"
 local plain = require "cusp.base.plain"
 local warnings = require "cusp.base.warnings"
+local whole_file = require "cusp.base.whole_file"
 
 local file = {}
 local files = engine.files
@@ -108,9 +109,7 @@ local function extract_zip(path, folder)
     local whole = folder .. "/" .. name
     files.make_directories(name:sub(-1) == "/" and whole:sub(1, -2) or whole:match "^(.*)/")
     if name:sub(-1) ~= "/" then
-      local writer <close> = files.create(whole)
-      writer:write(archive:read(name))
-      writer:commit()
+      whole_file.write(whole, archive:read(name))
     end
   end
   archive:close()

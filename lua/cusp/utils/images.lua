@@ -6,6 +6,7 @@ local directory = require "cusp.utils.directory"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local random = require "cusp.tensors.random"
+local whole_file = require "cusp.base.whole_file"
 
 local images = {}
 
@@ -191,9 +192,7 @@ function images.save_img(...)
   local bytes = engine.ops.cast(engine.ops.clip(engine.ops.nan_to_num(picture), 0, 255), "uint8")
   local png = require("cusp.base.native").load("png", "save_img").encode(bytes:tobytes(), width,
     height, channels)
-  local writer <close> = engine.files.create(path)
-  writer:write(png)
-  writer:commit()
+  whole_file.write(path, png)
 end
 
 return images

@@ -8,6 +8,7 @@ local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
 local registry = require "cusp.base.registry"
 local structure = require "cusp.base.structure"
+local whole_file = require "cusp.base.whole_file"
 
 local plot_model = {}
 
@@ -282,9 +283,7 @@ function plot_model.plot_model(...)
   check_model("plot_model", options.model)
   local extension = options.to_file:match "%.([%w]+)$" or "png"
   local picture = run_dot(plain.lower(extension), draw(options.model, options))
-  local file <close> = engine.files.create(options.to_file)
-  file:write(picture)
-  file:commit()
+  whole_file.write(options.to_file, picture)
   if display.is_open() then
     options.dpi = SCREEN_DPI
     display.svg(run_dot("svg", draw(options.model, options)), options.to_file)

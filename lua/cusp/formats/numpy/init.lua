@@ -12,6 +12,7 @@ local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
+local whole_file = require "cusp.base.whole_file"
 
 local numpy = {}
 
@@ -110,9 +111,7 @@ local bind_save = arguments.binder("numpy.save", {{"path", "string"}, {"value", 
 function numpy.save(...)
   local path, value = bind_save(...)
   local tensor = to_tensor("numpy.save: " .. path, value)
-  local writer <close> = engine.files.create(path)
-  writer:write(arrays().header(tensor), tensor)
-  writer:commit()
+  whole_file.write(path, arrays().header(tensor), tensor)
 end
 
 --- Adds a tensor to a zip writer as the member `name`.npy.

@@ -18,6 +18,7 @@ local ordered = require "cusp.base.ordered"
 local structure = require "cusp.base.structure"
 local plain = require "cusp.base.plain"
 local symbolic = require "cusp.symbolic.tensors"
+local whole_file = require "cusp.base.whole_file"
 
 local IndexLookup = StringLayer:extend("IndexLookup", {
   __passing = lists.names("tables", Layer.__passing), -- made of the tokens
@@ -287,9 +288,7 @@ end
 -- @tparam string dir_path
 function IndexLookup:save_assets(dir_path)
   if self.__own.fixed then return end
-  local writer <close> = engine.files.create(dir_path .. "/vocabulary.txt")
-  writer:write(table.concat(self:get_vocabulary(), "\n"))
-  writer:commit()
+  whole_file.write(dir_path .. "/vocabulary.txt", table.concat(self:get_vocabulary(), "\n"))
 end
 
 --- Takes a learned vocabulary from a folder.

@@ -2,6 +2,7 @@
 -- @module cusp.saving.checkpoint.state_file
 
 local files = require "cusp.engine".files
+local whole_file = require "cusp.base.whole_file"
 
 local state_file = {}
 
@@ -35,10 +36,9 @@ end
 -- @tparam string prefix
 function state_file.write(prefix)
   local folder, name = split(prefix)
-  local writer <close> = files.create(folder .. "checkpoint")
-  writer:write(("model_checkpoint_path: %s\nall_model_checkpoint_paths: %s\n"):format(quote(name),
-    quote(name)))
-  writer:commit()
+  name = quote(name)
+  whole_file.write(folder .. "checkpoint",
+    ("model_checkpoint_path: %s\nall_model_checkpoint_paths: %s\n"):format(name, name))
 end
 
 --- The latest checkpoint of a folder: its prefix, or nil if there is none.

@@ -15,6 +15,7 @@ local kinds = require "cusp.base.kinds"
 local optimizer_state = require "cusp.saving.shared.optimizer_state"
 local ordered = require "cusp.base.ordered"
 local stored = require "cusp.saving.shared.stored"
+local whole_file = require "cusp.base.whole_file"
 
 local archive = {}
 
@@ -52,15 +53,11 @@ local function write_folder(path, model, include_optimizer)
   engine.files.make_directories(path)
   new_weights(path .. "/" .. WEIGHTS, model, include_optimizer):close()
   for name, text in pairs{[CONFIG] = config, [METADATA] = metadata_text(model)} do
-    local writer <close> = engine.files.create(path .. "/" .. name)
-    writer:write(text)
-    writer:commit()
+    whole_file.write(path .. "/" .. name, text)
   end
   assets.save(model, function(name, text)
     engine.files.make_directories((path .. "/" .. name):match "^(.*)/")
-    local writer <close> = engine.files.create(path .. "/" .. name)
-    writer:write(text)
-    writer:commit()
+    whole_file.write(path .. "/" .. name, text)
   end)
 end
 

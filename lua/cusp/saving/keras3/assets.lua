@@ -7,6 +7,7 @@ local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local keras3_paths = require "cusp.saving.shared.paths"
+local whole_file = require "cusp.base.whole_file"
 
 local assets = {}
 local files = engine.files
@@ -79,9 +80,7 @@ local function load_own(source, part)
       if name:sub(1, #prefix) == prefix and is_file then
         local path = join(folder, name:sub(#prefix + 1))
         files.make_directories(path:match "^(.*)/")
-        local writer <close> = files.create(path)
-        writer:write(source.text(name))
-        writer:commit()
+        whole_file.write(path, source.text(name))
       end
     end
     local ok, message = engine.attempt(part.object.load_assets, part.object, folder)

@@ -12,6 +12,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local structure = require "cusp.saving.tensors.structure"
 local plain = require "cusp.base.plain"
+local whole_file = require "cusp.base.whole_file"
 
 local persistence = {}
 
@@ -21,12 +22,6 @@ local reserved = {[skeleton_name] = true}
 local function read_text(path)
   local reader <close> = engine.files.open(path)
   return reader:read(0, reader.size)
-end
-
-local function write_text(path, text)
-  local writer <close> = engine.files.create(path)
-  writer:write(text)
-  writer:commit()
 end
 
 ---------------------------------------------------------------- .npy, .npz
@@ -179,7 +174,7 @@ local function save_text(module, options)
     check_plain(path, value, "")
     local ok, text = engine.attempt(require(module).encode, value, options)
     if not ok then errors.raise("cusp.save: %s: %s", path, text) end
-    write_text(path, text:find "\n$" and text or text .. "\n")
+    whole_file.write(path, text:find "\n$" and text or text .. "\n")
   end
 end
 
