@@ -52,6 +52,9 @@ static inline cusp_lua_variable *cusp_lua_test_variable(lua_State *L, int index)
  * metatable. [-0, +1, m] */
 void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
                         const luaL_Reg *methods);
+/** Sets a field of the table on the top of the stack; no text leaves it nil. [-0, +0, m] */
+void cusp_lua_set_text(lua_State *L, const char *name, const char *text);
+void cusp_lua_set_integer(lua_State *L, const char *name, lua_Integer value);
 /** The dtype that the string at `index` names; raises "function: expected a dtype such as ..." for
  * anything else. */
 cusp_dtype cusp_lua_check_dtype(lua_State *L, int index, const char *function);
@@ -62,6 +65,12 @@ cusp_dtype cusp_lua_check_dtype(lua_State *L, int index, const char *function);
 cusp_lua_tensor *cusp_lua_new_tensor(lua_State *L);
 /** Puts a reference (taken over) into an empty tensor. Raises nothing. */
 void cusp_lua_fill_tensor(cusp_lua_tensor *tensor, cusp_node *node);
+/** Puts an array, whose reference is taken over whatever happens, into an empty tensor. Raises
+ * nothing. */
+CUSP_NODISCARD cusp_status cusp_lua_fill_array(cusp_lua_tensor *tensor, cusp_array *array);
+/** As cusp_lua_fill_array, into the tensors from stack index `first` on. */
+CUSP_NODISCARD cusp_status cusp_lua_fill_arrays(lua_State *L, int first, int count,
+                                                cusp_array *arrays);
 /**
  * The tensor at `index`, or the value of the variable there, which then replaces it on the stack.
  * Raises "function: expected a tensor, got ..." for anything else.

@@ -154,16 +154,6 @@ static cusp_status read_rows(cusp_array *out, const cusp_chunked *chunked, int64
   return cusp_chunked_read(chunked, first, count, out->data, true);
 }
 
-/* Puts an array's reference, which is taken over, into an empty tensor. */
-static cusp_status fill_with_array(cusp_lua_tensor *tensor, cusp_array *array) {
-  cusp_node *node;
-  cusp_status status = cusp_node_leaf(&node, array);
-  cusp_array_release(array);
-  if (status == CUSP_OK)
-    cusp_lua_fill_tensor(tensor, node);
-  return status;
-}
-
 /** chunked:rows(first, count): `count` rows from the `first`, which counts from 0 */
 static int chunked_rows(lua_State *L) {
   chunked_box *box = check_chunked(L, "rows");
@@ -177,7 +167,7 @@ static int chunked_rows(lua_State *L) {
   cusp_array array;
   cusp_status status = read_rows(&array, &box->chunked, first, count);
   if (status == CUSP_OK)
-    return (status = fill_with_array(tensor, &array)) == CUSP_OK
+    return (status = cusp_lua_fill_array(tensor, &array)) == CUSP_OK
                ? 1
                : cusp_lua_raise(L, status, "rows");
   cusp_array_release(&array);
@@ -258,7 +248,7 @@ static int tensor_from_string(lua_State *L) {
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   status = array_from_bytes(&array, dtype, &shape, data, bytes, big_endian);
   if (status == CUSP_OK)
-    status = fill_with_array(tensor, &array);
+    status = cusp_lua_fill_array(tensor, &array);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "tensor_from_string");
 }
 

@@ -11,6 +11,16 @@ void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metameth
   lua_setfield(L, -2, "__index");
 }
 
+void cusp_lua_set_text(lua_State *L, const char *name, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+void cusp_lua_set_integer(lua_State *L, const char *name, lua_Integer value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
 cusp_dtype cusp_lua_check_dtype(lua_State *L, int index, const char *function) {
   cusp_dtype dtype = CUSP_FLOAT32;
   if (lua_type(L, index) != LUA_TSTRING)

@@ -64,10 +64,8 @@ static int fail_after(lua_State *L) {
 
 static int cpu(lua_State *L) {
   lua_createtable(L, 0, 2);
-  lua_pushstring(L, cusp_cpu_name());
-  lua_setfield(L, -2, "name");
-  lua_pushstring(L, cusp_isa_name(cusp_cpu_isa()));
-  lua_setfield(L, -2, "isa");
+  cusp_lua_set_text(L, "name", cusp_cpu_name());
+  cusp_lua_set_text(L, "isa", cusp_isa_name(cusp_cpu_isa()));
   return 1;
 }
 

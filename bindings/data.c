@@ -353,16 +353,11 @@ static cusp_status draw_order(cusp_stream *stream, int64_t *order, int64_t limit
 /* The drawn part of `order` as a tensor. */
 static cusp_status fill_order(cusp_lua_tensor *tensor, const int64_t *order, int64_t drawn) {
   cusp_array array;
-  cusp_node *node;
   cusp_shape shape = {.ndim = 1, .size = {drawn}};
   CUSP_TRY(cusp_array_new(&array, CUSP_INT64, &shape));
   if (drawn)
     memcpy(array.data, order, (size_t)drawn * sizeof *order);
-  cusp_status status = cusp_node_leaf(&node, &array);
-  cusp_array_release(&array);
-  if (status == CUSP_OK)
-    cusp_lua_fill_tensor(tensor, node);
-  return status;
+  return cusp_lua_fill_array(tensor, &array);
 }
 
 /**
@@ -465,18 +460,8 @@ static int pipeline_close(lua_State *L) {
 /* Moves the arrays of the next element into the empty tensors from stack index `first` on. */
 static cusp_status take_element(lua_State *L, cusp_pipeline *pipeline, cusp_array *arrays,
                                 int first) {
-  cusp_status status = CUSP_OK;
-  int n = cusp_pipeline_n_columns(pipeline);
   cusp_pipeline_take(pipeline, arrays);
-  for (int k = 0; k < n; k++) {
-    cusp_node *node = NULL;
-    if (status == CUSP_OK)
-      status = cusp_node_leaf(&node, &arrays[k]);
-    if (node)
-      cusp_lua_fill_tensor(lua_touserdata(L, first + k), node);
-    cusp_array_release(&arrays[k]);
-  }
-  return status;
+  return cusp_lua_fill_arrays(L, first, cusp_pipeline_n_columns(pipeline), arrays);
 }
 
 /** pipeline:next(): the tensors of the next element, nothing at the end. */

@@ -59,17 +59,14 @@ static int images(lua_State *L) {
 static cusp_status fill_with_image(cusp_lua_tensor *tensor, cusp_image *image,
                                    const cusp_resample_options *options) {
   cusp_array array;
-  cusp_node *node;
   cusp_resample_options same = {.height = image->height, .width = image->width};
   options = options ? options : &same;
   cusp_shape shape = {.ndim = 3, .size = {options->height, options->width, image->channels}};
   CUSP_TRY(cusp_array_new(&array, image->depth == 2 ? CUSP_UINT16 : CUSP_UINT8, &shape));
   cusp_status status = cusp_image_resample(image, options, array.data);
   if (status == CUSP_OK)
-    status = cusp_node_leaf(&node, &array);
+    return cusp_lua_fill_array(tensor, &array);
   cusp_array_release(&array);
-  if (status == CUSP_OK)
-    cusp_lua_fill_tensor(tensor, node);
   return status;
 }
 

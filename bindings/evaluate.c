@@ -42,17 +42,12 @@ static int contiguous(lua_State *L) {
     return 1;
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_array copy;
-  cusp_node *node = NULL;
   cusp_status status = cusp_array_new(&copy, value->dtype, &value->shape);
   if (status == CUSP_OK) {
     cusp_array_copy(&copy, value);
-    status = cusp_node_leaf(&node, &copy);
-    cusp_array_release(&copy);
+    status = cusp_lua_fill_array(tensor, &copy);
   }
-  if (status != CUSP_OK)
-    return cusp_lua_raise(L, status, "contiguous");
-  cusp_lua_fill_tensor(tensor, node);
-  return 1;
+  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "contiguous");
 }
 
 /** types_text{t, ...}: "float32[32, 72];int32[32]", the same for tensors that are treated alike. */

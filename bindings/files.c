@@ -153,17 +153,14 @@ static int reader_tensor(lua_State *L) {
     return cusp_lua_raise(L, cusp_fail_prefix(status, "%s: ", cusp_file_path(box->file)), NULL);
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_array array;
-  cusp_node *node;
   uint32_t crc = 0;
   status = cusp_file_read_array(&array, box->file, offset, dtype, &shape, big_endian,
                                 summed ? &crc : NULL);
   if (status != CUSP_OK)
     return cusp_lua_raise(L, status, NULL);
-  status = cusp_node_leaf(&node, &array);
-  cusp_array_release(&array);
+  status = cusp_lua_fill_array(tensor, &array);
   if (status != CUSP_OK)
     return cusp_lua_raise(L, status, "tensor");
-  cusp_lua_fill_tensor(tensor, node);
   if (!summed)
     return 1;
   lua_pushinteger(L, crc);

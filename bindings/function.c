@@ -302,21 +302,6 @@ static cusp_array *array_room(lua_State *L, cusp_array *few, int count) {
   return count <= FEW ? few : lua_newuserdatauv(L, (size_t)count * sizeof(cusp_array), 0);
 }
 
-/* Puts the arrays into the tensors at stack index `first` and after. Their references are dropped
- * whatever happens. */
-static cusp_status fill_results(lua_State *L, int first, int count, cusp_array *results) {
-  cusp_status status = CUSP_OK;
-  for (int i = 0; i < count; i++) {
-    cusp_node *node = NULL;
-    if (status == CUSP_OK)
-      status = cusp_node_leaf(&node, &results[i]);
-    if (node)
-      cusp_lua_fill_tensor(lua_touserdata(L, first + i), node);
-    cusp_array_release(&results[i]);
-  }
-  return status;
-}
-
 /** fn(tensor, ...): the results as tensors. */
 static int function_call(lua_State *L) {
   function_box *box = check_function(L, "function");
@@ -336,7 +321,7 @@ static int function_call(lua_State *L) {
     cusp_lua_new_tensor(L);
   cusp_status status = cusp_function_run(box->function, n_arguments, arguments, results);
   if (status == CUSP_OK)
-    status = fill_results(L, first, n_results, results);
+    status = cusp_lua_fill_arrays(L, first, n_results, results);
   return status == CUSP_OK ? n_results : cusp_lua_raise(L, status, NULL);
 }
 
@@ -502,16 +487,10 @@ static int empty(lua_State *L) {
   cusp_dtype dtype = cusp_lua_check_dtype(L, 2, "empty");
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_array array;
-  cusp_node *node;
   cusp_status status = cusp_array_new(&array, dtype, &shape);
-  if (status == CUSP_OK) {
-    status = cusp_node_leaf(&node, &array);
-    cusp_array_release(&array);
-  }
-  if (status != CUSP_OK)
-    return cusp_lua_raise(L, status, "empty");
-  cusp_lua_fill_tensor(tensor, node);
-  return 1;
+  if (status == CUSP_OK)
+    status = cusp_lua_fill_array(tensor, &array);
+  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "empty");
 }
 
 void cusp_lua_open_function(lua_State *L) {

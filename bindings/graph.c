@@ -74,12 +74,9 @@ static void push_inputs(lua_State *L, const cusp_order *order, const cusp_node *
 }
 
 static void push_operation(lua_State *L, const cusp_order *order, const cusp_node *node) {
-  lua_pushstring(L, node->op->name);
-  lua_setfield(L, -2, "op");
-  lua_pushinteger(L, node->origin.place);
-  lua_setfield(L, -2, "place");
-  lua_pushinteger(L, node->output_index);
-  lua_setfield(L, -2, "output_index");
+  cusp_lua_set_text(L, "op", node->op->name);
+  cusp_lua_set_integer(L, "place", node->origin.place);
+  cusp_lua_set_integer(L, "output_index", node->output_index);
   push_attributes(L, node);
   lua_setfield(L, -2, "attributes");
   push_inputs(L, order, node);
@@ -90,8 +87,7 @@ static void push_node(lua_State *L, const cusp_order *order, cusp_node *node) {
   lua_createtable(L, 0, 8);
   cusp_lua_push_shape(L, &node->type.shape);
   lua_setfield(L, -2, "shape");
-  lua_pushstring(L, cusp_dtype_name(node->type.dtype));
-  lua_setfield(L, -2, "dtype");
+  cusp_lua_set_text(L, "dtype", cusp_dtype_name(node->type.dtype));
   if (!cusp_is_leaf(node))
     push_operation(L, order, node);
   if (node->trace == NULL || cusp_node_evaluated(node)) {
@@ -159,10 +155,8 @@ static void push_subgraphs(lua_State *L, const cusp_subgraphs *graphs) {
   }
   lua_pushboolean(L, graphs->rounds.reverse);
   lua_setfield(L, -2, "reverse");
-  lua_pushinteger(L, graphs->rounds.n_carried);
-  lua_setfield(L, -2, "carried");
-  lua_pushinteger(L, graphs->rounds.n_slices);
-  lua_setfield(L, -2, "slices");
+  cusp_lua_set_integer(L, "carried", graphs->rounds.n_carried);
+  cusp_lua_set_integer(L, "slices", graphs->rounds.n_slices);
 }
 
 /** cusp.engine.graph(outputs, given): the operations below the listed tensors, inputs first, and

@@ -1,11 +1,6 @@
 /* The rows of the operation table as Lua tables, for help, completion and the reference. */
 #include "binding.h"
 
-static void set_string(lua_State *L, const char *key, const char *value) {
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, key);
-}
-
 static void set_boolean(lua_State *L, const char *key, bool value) {
   lua_pushboolean(L, value);
   lua_setfield(L, -2, key);
@@ -40,8 +35,8 @@ static void push_arguments(lua_State *L, const cusp_op *op) {
   for (int i = 0; i < signature->count; i++) {
     const cusp_parameter *p = &signature->parameters[i];
     lua_createtable(L, 0, 4);
-    set_string(L, "name", p->name);
-    set_string(L, "kind", kinds[p->kind]);
+    cusp_lua_set_text(L, "name", p->name);
+    cusp_lua_set_text(L, "kind", kinds[p->kind]);
     set_boolean(L, "optional", p->optional);
     push_default(L, p);
     lua_setfield(L, -2, "default");
@@ -74,8 +69,8 @@ int cusp_lua_describe(lua_State *L) {
   for (const cusp_op *const *family = cusp_op_families; *family; family++) {
     for (const cusp_op *op = *family; op->name; op++) {
       lua_createtable(L, 0, 6);
-      set_string(L, "name", op->name);
-      set_string(L, "help", op->help ? op->help : "");
+      cusp_lua_set_text(L, "name", op->name);
+      cusp_lua_set_text(L, "help", op->help ? op->help : "");
       set_boolean(L, "has_gradient", op->gradient || op->compose);
       set_boolean(L, "composed", op->compose);
       push_arguments(L, op);

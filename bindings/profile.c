@@ -28,29 +28,17 @@ static int profiling(lua_State *L) {
   return 1;
 }
 
-static void set_text(lua_State *L, const char *name, const char *text) {
-  if (!text)
-    return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
-
 static void set_number(lua_State *L, const char *name, double number) {
   lua_pushnumber(L, number);
   lua_setfield(L, -2, name);
 }
 
-static void set_integer(lua_State *L, const char *name, int64_t integer) {
-  lua_pushinteger(L, integer);
-  lua_setfield(L, -2, name);
-}
-
 static void set_origin(lua_State *L, const cusp_origin *origin) {
-  set_text(L, "file", origin->file);
+  cusp_lua_set_text(L, "file", origin->file);
   if (origin->file)
-    set_integer(L, "line", origin->line);
+    cusp_lua_set_integer(L, "line", origin->line);
   if (origin->place)
-    set_integer(L, "place", origin->place);
+    cusp_lua_set_integer(L, "place", origin->place);
   lua_pushboolean(L, origin->backward);
   lua_setfield(L, -2, "backward");
 }
@@ -59,7 +47,7 @@ static void push_parts(lua_State *L, const cusp_profile_step *step) {
   lua_createtable(L, step->n_parts, 0);
   for (int i = 0; i < step->n_parts; i++) {
     lua_createtable(L, 0, 5);
-    set_text(L, "op", step->parts[i].op);
+    cusp_lua_set_text(L, "op", step->parts[i].op);
     set_origin(L, &step->parts[i].origin);
     lua_rawseti(L, -2, i + 1);
   }
@@ -67,18 +55,18 @@ static void push_parts(lua_State *L, const cusp_profile_step *step) {
 
 static void push_step(lua_State *L, const cusp_profile_step *step) {
   lua_createtable(L, 0, 16);
-  set_text(L, "op", step->op);
-  set_text(L, "kernel", step->kernel);
-  set_text(L, "types", step->types);
-  set_text(L, "dtype", cusp_dtype_name(step->dtype));
+  cusp_lua_set_text(L, "op", step->op);
+  cusp_lua_set_text(L, "kernel", step->kernel);
+  cusp_lua_set_text(L, "types", step->types);
+  cusp_lua_set_text(L, "dtype", cusp_dtype_name(step->dtype));
   set_origin(L, &step->origin);
   if (step->parts) {
     push_parts(L, step);
     lua_setfield(L, -2, "parts");
   }
-  set_integer(L, "plan", step->plan);
-  set_integer(L, "arena_bytes", step->arena_bytes);
-  set_integer(L, "runs", step->runs);
+  cusp_lua_set_integer(L, "plan", step->plan);
+  cusp_lua_set_integer(L, "arena_bytes", step->arena_bytes);
+  cusp_lua_set_integer(L, "runs", step->runs);
   set_number(L, "work", step->work);
   set_number(L, "bytes", step->bytes);
   set_number(L, "seconds", step->seconds);
@@ -101,12 +89,12 @@ static void push_events(lua_State *L, const cusp_profile *profile) {
     const cusp_profile_event *event = cusp_profile_get_event(profile, i);
     lua_createtable(L, 0, 6);
     if (event->kind != CUSP_PROFILE_RUN)
-      set_text(L, "kind", event->kind == CUSP_PROFILE_WAIT ? "wait" : "travel");
-    set_integer(L, "step", event->step + 1);
-    set_integer(L, "depth", event->depth);
+      cusp_lua_set_text(L, "kind", event->kind == CUSP_PROFILE_WAIT ? "wait" : "travel");
+    cusp_lua_set_integer(L, "step", event->step + 1);
+    cusp_lua_set_integer(L, "depth", event->depth);
     set_number(L, "start", event->start);
     set_number(L, "seconds", event->seconds);
-    set_integer(L, "live_bytes", (int64_t)event->live_bytes);
+    cusp_lua_set_integer(L, "live_bytes", (int64_t)event->live_bytes);
     lua_rawseti(L, -2, i + 1);
   }
 }
@@ -125,7 +113,7 @@ static int profile_stop(lua_State *L) {
   lua_setfield(L, -2, "steps");
   push_events(L, box->profile);
   lua_setfield(L, -2, "events");
-  set_integer(L, "dropped", cusp_profile_dropped(box->profile));
+  cusp_lua_set_integer(L, "dropped", cusp_profile_dropped(box->profile));
   cusp_profile_free(box->profile);
   box->profile = NULL;
   return 1;

@@ -1,16 +1,6 @@
 /* Images of digits, from IDX files or drawn. */
 #include "binding.h"
 
-/* Puts an array's reference, which is taken over, into an empty tensor. */
-static cusp_status fill_with_array(cusp_lua_tensor *tensor, cusp_array *array) {
-  cusp_node *node;
-  cusp_status status = cusp_node_leaf(&node, array);
-  cusp_array_release(array);
-  if (status == CUSP_OK)
-    cusp_lua_fill_tensor(tensor, node);
-  return status;
-}
-
 /** read_idx(path): the array of an IDX file, compressed by gzip or not. */
 static int read_idx(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
@@ -18,7 +8,7 @@ static int read_idx(lua_State *L) {
   cusp_array array;
   cusp_status status = cusp_idx_read(&array, path);
   if (status == CUSP_OK)
-    status = fill_with_array(tensor, &array);
+    status = cusp_lua_fill_array(tensor, &array);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "read_idx");
 }
 
@@ -29,8 +19,8 @@ static int draw_digits(lua_State *L) {
   cusp_array image_array, label_array;
   cusp_status status = cusp_draw_digits(&image_array, &label_array, count, (uint64_t)seed);
   if (status == CUSP_OK) {
-    status = fill_with_array(images, &image_array);
-    cusp_status second = fill_with_array(labels, &label_array);
+    status = cusp_lua_fill_array(images, &image_array);
+    cusp_status second = cusp_lua_fill_array(labels, &label_array);
     status = status == CUSP_OK ? second : status;
   }
   return status == CUSP_OK ? 2 : cusp_lua_raise(L, status, "draw_digits");

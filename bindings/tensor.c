@@ -86,6 +86,26 @@ void cusp_lua_fill_tensor(cusp_lua_tensor *tensor, cusp_node *node) {
   cusp_node_hold(node);
 }
 
+cusp_status cusp_lua_fill_array(cusp_lua_tensor *tensor, cusp_array *array) {
+  cusp_node *node;
+  cusp_status status = cusp_node_leaf(&node, array);
+  cusp_array_release(array);
+  if (status == CUSP_OK)
+    cusp_lua_fill_tensor(tensor, node);
+  return status;
+}
+
+cusp_status cusp_lua_fill_arrays(lua_State *L, int first, int count, cusp_array *arrays) {
+  cusp_status status = CUSP_OK;
+  for (int i = 0; i < count; i++) {
+    if (status == CUSP_OK)
+      status = cusp_lua_fill_array(lua_touserdata(L, first + i), &arrays[i]);
+    else
+      cusp_array_release(&arrays[i]);
+  }
+  return status;
+}
+
 /* __gc and __close. */
 static int tensor_release(lua_State *L) {
   cusp_lua_tensor *tensor = cusp_lua_test(L, 1, cusp_lua_tensor_kind);

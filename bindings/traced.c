@@ -25,16 +25,6 @@ static traced_box *new_traced(lua_State *L) {
   return box;
 }
 
-static void set_string(lua_State *L, const char *key, const char *value) {
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, key);
-}
-
-static void set_integer(lua_State *L, const char *key, int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, key);
-}
-
 /* ------------------------------------------------------------------ parts */
 
 static void push_sizes(lua_State *L, const int64_t *sizes, int count) {
@@ -50,7 +40,7 @@ static void push_values(lua_State *L, const cusp_graph *graph) {
   for (int i = 0; i < graph->n_values; i++) {
     const cusp_type *type = &graph->values[i].type;
     lua_createtable(L, 0, 2);
-    set_string(L, "dtype", cusp_dtype_name(type->dtype));
+    cusp_lua_set_text(L, "dtype", cusp_dtype_name(type->dtype));
     push_sizes(L, type->shape.size, type->shape.ndim);
     lua_setfield(L, -2, "shape");
     lua_rawseti(L, -2, i + 1);
@@ -71,12 +61,12 @@ static void push_leaves(lua_State *L, const cusp_traced_graph *traced) {
   for (int i = 0; i < traced->graph.n_leaves; i++) {
     const cusp_leaf *leaf = &traced->graph.leaves[i];
     lua_createtable(L, 0, 2);
-    set_integer(L, "value", leaf->value + 1);
+    cusp_lua_set_integer(L, "value", leaf->value + 1);
     if (leaf->constant) {
       push_constant(L, &leaf->array);
       lua_setfield(L, -2, "constant");
     } else {
-      set_integer(L, "argument", traced->arguments[i] + 1);
+      cusp_lua_set_integer(L, "argument", traced->arguments[i] + 1);
     }
     lua_rawseti(L, -2, i + 1);
   }
@@ -103,13 +93,13 @@ static void push_subgraphs(lua_State *L, const cusp_operation *operation,
                   graphs->types && operation->n_outputs < n ? operation->n_outputs : n);
     lua_rawseti(L, -2, k + 1);
   }
-  set_integer(L, "count", graphs->rounds.count);
+  cusp_lua_set_integer(L, "count", graphs->rounds.count);
   lua_pushboolean(L, graphs->rounds.reverse);
   lua_setfield(L, -2, "reverse");
-  set_integer(L, "carried",
-              graphs->n_passes ? graphs->passes[0].n_carried : graphs->rounds.n_carried);
-  set_integer(L, "slices", graphs->rounds.n_slices);
-  set_integer(L, "passes", graphs->n_passes);
+  cusp_lua_set_integer(L, "carried",
+                       graphs->n_passes ? graphs->passes[0].n_carried : graphs->rounds.n_carried);
+  cusp_lua_set_integer(L, "slices", graphs->rounds.n_slices);
+  cusp_lua_set_integer(L, "passes", graphs->n_passes);
 }
 
 static void push_attribute(lua_State *L, const cusp_operation *operation, const cusp_attr *attr) {
@@ -133,10 +123,10 @@ static void push_attributes(lua_State *L, const cusp_operation *operation) {
 
 static void push_operation(lua_State *L, const cusp_operation *operation) {
   lua_createtable(L, 0, 7);
-  set_string(L, "name", operation->op->name);
-  set_integer(L, "serial", (int64_t)operation->serial);
-  set_integer(L, "first_output", operation->first_output + 1);
-  set_integer(L, "n_outputs", operation->n_outputs);
+  cusp_lua_set_text(L, "name", operation->op->name);
+  cusp_lua_set_integer(L, "serial", (int64_t)operation->serial);
+  cusp_lua_set_integer(L, "first_output", operation->first_output + 1);
+  cusp_lua_set_integer(L, "n_outputs", operation->n_outputs);
   lua_pushboolean(L, operation->op->flags & CUSP_OP_ELEMENTWISE);
   lua_setfield(L, -2, "elementwise");
   lua_createtable(L, operation->n_inputs, 0);
