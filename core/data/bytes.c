@@ -8,6 +8,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+cusp_status cusp_open_regular(int *descriptor, int64_t *bytes, const char *path) {
+  struct stat info;
+  cusp_status status = CUSP_OK;
+  *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (*descriptor < 0 || fstat(*descriptor, &info) != 0)
+    status = cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
+  else if (!S_ISREG(info.st_mode))
+    status = cusp_fail(CUSP_EIO, "%s: not a regular file", path);
+  if (status == CUSP_OK) {
+    *bytes = info.st_size;
+    return CUSP_OK;
+  }
+  if (*descriptor >= 0)
+    close(*descriptor);
+  *descriptor = -1;
+  return status;
+}
+
 cusp_status cusp_read_exactly(int descriptor, const char *path, int64_t offset, void *to,
                               size_t bytes) {
   for (size_t done = 0; done < bytes;) {
@@ -35,29 +53,23 @@ void cusp_swap_bytes(void *data, size_t bytes, size_t element) {
     }
 }
 
-static cusp_status read_opened(char **out, size_t *bytes, int descriptor, const char *path,
+static cusp_status read_opened(char **out, size_t bytes, int descriptor, const char *path,
                                size_t most) {
-  struct stat info;
-  if (fstat(descriptor, &info) != 0)
-    return cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
-  if (!S_ISREG(info.st_mode))
-    return cusp_fail(CUSP_EIO, "%s: not a regular file", path);
-  if ((uint64_t)info.st_size > most)
-    return cusp_fail(CUSP_EIO, "%s: the file has %lld bytes; at most %zu are read", path,
-                     (long long)info.st_size, most);
-  *bytes = (size_t)info.st_size;
-  CUSP_TRY(cusp_alloc((void **)out, *bytes + 1));
-  (*out)[*bytes] = 0;
-  return cusp_read_exactly(descriptor, path, 0, *out, *bytes);
+  if (bytes > most)
+    return cusp_fail(CUSP_EIO, "%s: the file has %zu bytes; at most %zu are read", path, bytes,
+                     most);
+  CUSP_TRY(cusp_alloc((void **)out, bytes + 1));
+  (*out)[bytes] = 0;
+  return cusp_read_exactly(descriptor, path, 0, *out, bytes);
 }
 
 cusp_status cusp_read_file(char **out, size_t *bytes, const char *path, size_t most) {
+  int descriptor;
+  int64_t size;
   *out = NULL;
-  /* a FIFO is refused rather than waited for */
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0)
-    return cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
-  cusp_status status = read_opened(out, bytes, descriptor, path, most);
+  CUSP_TRY(cusp_open_regular(&descriptor, &size, path));
+  *bytes = (size_t)size;
+  cusp_status status = read_opened(out, *bytes, descriptor, path, most);
   close(descriptor);
   if (status != CUSP_OK) {
     cusp_free(*out);

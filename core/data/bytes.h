@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+/** Opens a regular file for reading; a FIFO is refused rather than waited for. *descriptor is -1 on
+ * failure. */
+CUSP_NODISCARD cusp_status cusp_open_regular(int *descriptor, int64_t *bytes, const char *path);
 /** Reads exactly `bytes` bytes from `offset`; CUSP_EIO, naming `path` and the offset, where there
  * are fewer. */
 CUSP_NODISCARD cusp_status cusp_read_exactly(int descriptor, const char *path, int64_t offset,

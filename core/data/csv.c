@@ -7,11 +7,9 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES ((size_t)1 << 16)
@@ -303,18 +301,11 @@ static cusp_status index_file(cusp_csv *csv, const cusp_csv_options *options) {
 }
 
 static cusp_status open_csv(cusp_csv *csv, const char *path, const cusp_csv_options *options) {
-  struct stat info;
   csv->delimiter = options->delimiter;
   csv->quotes = options->quotes;
   CUSP_TRY(copy_text(&csv->path, path));
   CUSP_TRY(copy_text(&csv->na, options->na ? options->na : ""));
-  /* a FIFO is refused below rather than waited for */
-  csv->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (csv->descriptor < 0 || fstat(csv->descriptor, &info) != 0)
-    return cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
-  if (!S_ISREG(info.st_mode))
-    return cusp_fail(CUSP_EIO, "%s: not a regular file", path);
-  csv->size = info.st_size;
+  CUSP_TRY(cusp_open_regular(&csv->descriptor, &csv->size, path));
   CUSP_TRY(index_file(csv, options));
   if (csv->columns == 0)
     return cusp_fail(CUSP_EIO, "%s: the file is empty: there is not even a header", path);

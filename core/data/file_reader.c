@@ -4,10 +4,7 @@
 #include "../base/memory.h"
 #include "bytes.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct file_reader {
@@ -49,35 +46,28 @@ static cusp_status file_read(cusp_reader *reader, const int64_t *rows, int64_t c
   return CUSP_OK;
 }
 
-static cusp_status check_extent(const file_reader *self, const cusp_file_rows *file) {
-  struct stat info;
+static cusp_status check_extent(const file_reader *self, const cusp_file_rows *file, int64_t size) {
   size_t bytes;
-  if (fstat(self->descriptor, &info) != 0)
-    return cusp_fail(CUSP_EIO, "%s: %s", file->path, strerror(errno));
-  if (!S_ISREG(info.st_mode))
-    return cusp_fail(CUSP_EIO, "%s: not a regular file", file->path);
   CUSP_TRY(cusp_multiply_size(&bytes, (size_t)file->rows, self->base.columns[0].bytes));
-  if (file->offset > info.st_size || bytes > (size_t)(info.st_size - file->offset))
+  if (file->offset > size || bytes > (size_t)(size - file->offset))
     return cusp_fail(
         CUSP_EIO,
         "%s: expected %lld rows of %zu bytes from offset %lld, but the file has %lld bytes",
         file->path, (long long)file->rows, self->base.columns[0].bytes, (long long)file->offset,
-        (long long)info.st_size);
+        (long long)size);
   return CUSP_OK;
 }
 
 static cusp_status open_rows(file_reader *self, const cusp_file_rows *file) {
+  int64_t size;
   if (file->offset < 0 || file->rows < 0)
     return cusp_fail(CUSP_EVALUE, "%s: %lld rows from offset %lld", file->path,
                      (long long)file->rows, (long long)file->offset);
   CUSP_TRY(cusp_column_set(&self->base.columns[0], file->dtype, &file->shape));
   CUSP_TRY(cusp_alloc((void **)&self->path, strlen(file->path) + 1));
   strcpy(self->path, file->path);
-  /* a FIFO is refused below rather than waited for */
-  self->descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (self->descriptor < 0)
-    return cusp_fail(CUSP_EIO, "%s: %s", file->path, strerror(errno));
-  return check_extent(self, file);
+  CUSP_TRY(cusp_open_regular(&self->descriptor, &size, file->path));
+  return check_extent(self, file, size);
 }
 
 cusp_status cusp_reader_file(cusp_reader **out, const cusp_file_rows *file) {

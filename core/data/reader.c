@@ -40,6 +40,20 @@ cusp_status cusp_reader_check_fork(const cusp_reader *reader) {
       "this dataset was opened before the process was forked; open it again in the child");
 }
 
+cusp_status cusp_reader_each_row(cusp_reader *reader, const int64_t *rows, int64_t count,
+                                 void *const *out, cusp_read_row *read_row) {
+  void **places;
+  CUSP_TRY(cusp_alloc((void **)&places, (size_t)(reader->n_columns + 1) * sizeof *places));
+  cusp_status status = CUSP_OK;
+  for (int64_t i = 0; status == CUSP_OK && i < count; i++) {
+    for (int k = 0; k < reader->n_columns; k++)
+      places[k] = (char *)out[k] + (size_t)i * reader->columns[k].bytes;
+    status = read_row(reader, rows[i], places);
+  }
+  cusp_free(places);
+  return status;
+}
+
 void cusp_reader_retain(cusp_reader *reader) {
   __atomic_add_fetch(&reader->references, 1, __ATOMIC_RELAXED);
 }
@@ -281,7 +295,8 @@ static cusp_status learn_row(cache *self, int64_t row, void *const *out) {
   return CUSP_OK;
 }
 
-static cusp_status cached_row(cache *self, int64_t row, void *const *out) {
+static cusp_status cached_row(cusp_reader *reader, int64_t row, void *const *out) {
+  cache *self = (cache *)reader;
   if (!is_known(self, row)) {
     if (self->reader->block_rows <= 1)
       return learn_row(self, row, out);
@@ -295,17 +310,8 @@ static cusp_status cached_row(cache *self, int64_t row, void *const *out) {
 
 static cusp_status cache_read(cusp_reader *reader, const int64_t *rows, int64_t count,
                               void *const *out) {
-  void **places;
   CUSP_TRY(cusp_reader_check_fork(reader));
-  CUSP_TRY(cusp_alloc((void **)&places, (size_t)(reader->n_columns + 1) * sizeof *places));
-  cusp_status status = CUSP_OK;
-  for (int64_t i = 0; status == CUSP_OK && i < count; i++) {
-    for (int k = 0; k < reader->n_columns; k++)
-      places[k] = (char *)out[k] + (size_t)i * reader->columns[k].bytes;
-    status = cached_row((cache *)reader, rows[i], places);
-  }
-  cusp_free(places);
-  return status;
+  return cusp_reader_each_row(reader, rows, count, out, cached_row);
 }
 
 static cusp_status make_room(cache *self) {

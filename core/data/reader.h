@@ -47,6 +47,12 @@ CUSP_NODISCARD cusp_status cusp_column_set(cusp_column *column, cusp_dtype dtype
                                            const cusp_shape *shape);
 /** CUSP_EUNSUPPORTED in a child that was forked since the reader was made; for those that lock. */
 CUSP_NODISCARD cusp_status cusp_reader_check_fork(const cusp_reader *reader);
+/** Reads one row; its columns go to out[0], out[1], ... */
+typedef cusp_status cusp_read_row(cusp_reader *reader, int64_t row, void *const *out);
+/** `read` of readers that have no faster way than row after row. */
+CUSP_NODISCARD cusp_status cusp_reader_each_row(cusp_reader *reader, const int64_t *rows,
+                                                int64_t count, void *const *out,
+                                                cusp_read_row *read_row);
 void cusp_reader_retain(cusp_reader *reader);
 /** The last reference may be dropped on the main thread only, since arrays of the graph's may hang
  * on it. NULL accepted. */

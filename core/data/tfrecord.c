@@ -6,10 +6,7 @@
 #include "bytes.h"
 #include "example.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEADER_BYTES 12 /* the length, and its checksum */
@@ -115,7 +112,8 @@ static cusp_status read_record(tfrecord_reader *self, int64_t row, unsigned char
   return status;
 }
 
-static cusp_status read_row(tfrecord_reader *self, int64_t row, void *const *out) {
+static cusp_status read_row(cusp_reader *reader, int64_t row, void *const *out) {
+  tfrecord_reader *self = (tfrecord_reader *)reader;
   unsigned char *record;
   size_t length;
   CUSP_TRY(read_record(self, row, &record, &length));
@@ -129,16 +127,7 @@ static cusp_status read_row(tfrecord_reader *self, int64_t row, void *const *out
 
 static cusp_status tfrecord_read(cusp_reader *reader, const int64_t *rows, int64_t count,
                                  void *const *out) {
-  void **places;
-  CUSP_TRY(cusp_alloc((void **)&places, (size_t)(reader->n_columns + 1) * sizeof *places));
-  cusp_status status = CUSP_OK;
-  for (int64_t i = 0; status == CUSP_OK && i < count; i++) {
-    for (int k = 0; k < reader->n_columns; k++)
-      places[k] = (char *)out[k] + (size_t)i * reader->columns[k].bytes;
-    status = read_row((tfrecord_reader *)reader, rows[i], places);
-  }
-  cusp_free(places);
-  return status;
+  return cusp_reader_each_row(reader, rows, count, out, read_row);
 }
 
 /* ------------------------------------------------------------------ opening */
@@ -161,17 +150,10 @@ static cusp_status copy_features(tfrecord_reader *self, int count, const cusp_fe
 
 static cusp_status open_records(tfrecord_reader *self, const char *path, int count,
                                 const cusp_feature *features) {
-  struct stat info;
   CUSP_TRY(copy_features(self, count, features));
   CUSP_TRY(cusp_alloc((void **)&self->path, strlen(path) + 1));
   strcpy(self->path, path);
-  /* a FIFO is refused below rather than waited for */
-  self->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (self->descriptor < 0 || fstat(self->descriptor, &info) != 0)
-    return cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
-  if (!S_ISREG(info.st_mode))
-    return cusp_fail(CUSP_EIO, "%s: not a regular file", path);
-  self->size = info.st_size;
+  CUSP_TRY(cusp_open_regular(&self->descriptor, &self->size, path));
   return find_records(self);
 }
 

@@ -4,9 +4,9 @@
  * their own gradients. They begin when their inputs are there and end when a plan needs the sums.
  */
 
+#include "collective.h"
 #include "../base/memory.h"
 #include "../base/threads.h"
-#include "../base/transport.h"
 #include "../node/build.h"
 #include "../node/infer.h"
 
@@ -79,7 +79,7 @@ static void contribute(const cusp_array *x, void *out, double by, bool weighted)
   }
 }
 
-static cusp_transport_type transport_type(cusp_dtype dtype) {
+cusp_transport_type cusp_transport_type_of(cusp_dtype dtype) {
   switch (dtype) {
   case CUSP_FLOAT64: return CUSP_TRANSPORT_FLOAT64;
   case CUSP_INT32: return CUSP_TRANSPORT_INT32;
@@ -105,7 +105,7 @@ static cusp_status start(cusp_call *call) {
   char message[400] = "";
   cusp_transport_sum sum = {.data = out->data,
                             .count = (size_t)cusp_array_count(out),
-                            .type = transport_type(out->dtype),
+                            .type = cusp_transport_type_of(out->dtype),
                             .as_bfloat16 = call->attrs[AS_BFLOAT16].integer != 0};
   if (call->attrs[BY_ROWS].integer && out->shape.ndim > 1)
     sum.rows = (size_t)out->shape.size[0];

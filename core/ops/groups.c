@@ -4,9 +4,9 @@
  * `group_sum` and `group_copy` are each other's gradients, and `group_gather` and `group_part`.
  */
 
-#include "../base/transport.h"
 #include "../node/build.h"
 #include "../node/infer.h"
+#include "collective.h"
 
 #include <string.h>
 
@@ -80,22 +80,13 @@ static cusp_status copy_run(cusp_call *call) {
   return CUSP_OK;
 }
 
-static cusp_transport_type transport_type(cusp_dtype dtype) {
-  switch (dtype) {
-  case CUSP_FLOAT64: return CUSP_TRANSPORT_FLOAT64;
-  case CUSP_INT32: return CUSP_TRANSPORT_INT32;
-  case CUSP_INT64: return CUSP_TRANSPORT_INT64;
-  default: return CUSP_TRANSPORT_FLOAT32;
-  }
-}
-
 static cusp_status sum_run(cusp_call *call) {
   const cusp_array *out = &call->outputs[0];
   char message[400] = "";
   CUSP_TRY(copy_run(call));
   if (!cusp_transport_get()->sum_group((int)call->attrs[GROUP].integer, out->data,
-                                       (size_t)cusp_array_count(out), transport_type(out->dtype),
-                                       message, sizeof message))
+                                       (size_t)cusp_array_count(out),
+                                       cusp_transport_type_of(out->dtype), message, sizeof message))
     return cusp_fail(CUSP_EBACKEND, "%s", message);
   return CUSP_OK;
 }

@@ -2,6 +2,7 @@
 
 #include "../node/build.h"
 #include "axes.h"
+#include "slices.h"
 
 #include "../kernels/copy.h"
 #include "../node/infer.h"
@@ -31,27 +32,13 @@ static cusp_status infer_concatenate(cusp_inference *inference) {
   return CUSP_OK;
 }
 
-/* The part of x of `size` elements along `axis` from `start`. */
-static cusp_node *part(cusp_node *x, int axis, int64_t start, int64_t size) {
-  static const int64_t ones[CUSP_MAX_DIMS] = {1, 1, 1, 1, 1, 1, 1, 1};
-  int64_t first[CUSP_MAX_DIMS] = {0}, stop[CUSP_MAX_DIMS];
-  if (!x)
-    return NULL;
-  memcpy(stop, x->type.shape.size, sizeof stop);
-  first[axis] = start;
-  stop[axis] = start + size;
-  int ndim = x->type.shape.ndim;
-  return CUSP_APPLY1("strided_slice", x, cusp_attr_ints(first, ndim), cusp_attr_ints(stop, ndim),
-                     cusp_attr_ints(ones, ndim));
-}
-
 static cusp_status concatenate_gradient(cusp_gradient *g) {
   int axis = (int)g->node->attrs[0].integer;
   int64_t start = 0;
   for (int i = 0; i < g->n_inputs; i++) {
     int64_t size = g->x[i]->type.shape.size[axis];
     if (g->wanted[i])
-      CUSP_TRY(cusp_built(g->dx[i] = part(g->dy[0], axis, start, size)));
+      CUSP_TRY(cusp_built(g->dx[i] = cusp_part(g->dy[0], axis, start, size)));
     start += size;
   }
   return CUSP_OK;
@@ -125,8 +112,8 @@ static cusp_status take_apart(cusp_node *x, int axis, const int64_t *bounds, int
   int64_t start = 0;
   for (int i = 0; i < count; i++) {
     int64_t size = bounds[i] > start ? bounds[i] - start : 0;
-    CUSP_TRY(
-        cusp_built(outputs[i] = part(x, axis, start < x->type.shape.size[axis] ? start : 0, size)));
+    CUSP_TRY(cusp_built(
+        outputs[i] = cusp_part(x, axis, start < x->type.shape.size[axis] ? start : 0, size)));
     start = bounds[i];
   }
   *n_outputs = count;
