@@ -5,26 +5,15 @@
 local cusp = require "cusp"
 local distribution, layers, random = cusp.distribution, cusp.layers, cusp.random
 
-local causal_transformer = dofile((arg[0]:match "^(.*/)" or "./") .. "causal_transformer.lua")
+local folder = arg[0]:match "^(.*/)" or "./"
+local causal_transformer = dofile(folder .. "causal_transformer.lua")
+local small_networks = dofile(folder .. "small_networks.lua")
 
 local networks = {}
 
-function networks.mlp()
-  local model = cusp.Sequential{
-    cusp.Input{shape = {784}}, layers.Dense{512, activation = "relu"},
-    layers.Dense{512, activation = "relu"}, layers.Dense{10},
-  }
-  return model, random.uniform{2560, 784}, random.randint({2560}, 0, 10), 128
-end
+function networks.mlp() return small_networks.mlp(2560) end
 
-function networks.cnn()
-  local model = cusp.Sequential{
-    cusp.Input{shape = {28, 28, 1}}, layers.Conv2D{32, 3, activation = "relu"},
-    layers.MaxPooling2D{2}, layers.Conv2D{64, 3, activation = "relu"}, layers.MaxPooling2D{2},
-    layers.Flatten{}, layers.Dense{10},
-  }
-  return model, random.uniform{1280, 28, 28, 1}, random.randint({1280}, 0, 10), 128
-end
+function networks.cnn() return small_networks.cnn(1280) end
 
 -- Of many layers of one size, whose gradients come one after another.
 function networks.deep()

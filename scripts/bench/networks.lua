@@ -10,25 +10,13 @@ local work, process = dofile(folder .. "work.lua"), dofile(folder .. "process.lu
 local ops, random = cusp.ops, cusp.random
 
 local causal_transformer = dofile(folder .. "causal_transformer.lua")
+local small_networks = dofile(folder .. "small_networks.lua")
 
 local networks = {}
 
-function networks.mlp()
-  local model = cusp.Sequential{
-    cusp.Input{shape = {784}}, layers.Dense{512, activation = "relu"},
-    layers.Dense{512, activation = "relu"}, layers.Dense{10},
-  }
-  return model, random.uniform{1280, 784}, random.randint({1280}, 0, 10), 128
-end
+function networks.mlp() return small_networks.mlp(1280) end
 
-function networks.cnn()
-  local model = cusp.Sequential{
-    cusp.Input{shape = {28, 28, 1}}, layers.Conv2D{32, 3, activation = "relu"},
-    layers.MaxPooling2D{2}, layers.Conv2D{64, 3, activation = "relu"}, layers.MaxPooling2D{2},
-    layers.Flatten{}, layers.Dropout{0.5}, layers.Dense{10},
-  }
-  return model, random.uniform{1280, 28, 28, 1}, random.randint({1280}, 0, 10), 128
-end
+function networks.cnn() return small_networks.cnn(1280, 0.5) end
 
 local function convolved(x, filters, size, strides)
   local y = layers.Conv2D{filters, size, strides = strides, padding = "same", use_bias = false}(x)
