@@ -12,6 +12,8 @@ local configuration = require "cusp.saving.configuration"
 local checkpoint = require "cusp.saving.checkpoint"
 local layers, optimizers = cusp.layers, cusp.optimizers
 
+local networks = dofile(arg[0]:match "^(.*/)" .. "networks.lua")
+
 local Residual = layers.Layer:extend("Residual", {
   init = function(self, args)
     layers.Layer.init(self, args)
@@ -38,18 +40,9 @@ local Subclassed = cusp.Model:extend("Subclassed", {
   end,
 })
 
-local function dense()
-  local x = cusp.Input{shape = {8}}
-  local h = layers.Dense{16, activation = "relu"}(x)
-  return cusp.Model{inputs = x, outputs = layers.Dense(4)(h)}
-end
+local function nested() return networks.nested(layers.LayerNormalization()) end
 
-local function nested()
-  local x = cusp.Input{shape = {8}}
-  local inner = cusp.Sequential{cusp.Input{shape = {8}}, layers.Dense{5, activation = "tanh"},
-    layers.LayerNormalization()}
-  return cusp.Model{inputs = x, outputs = layers.Dense(4)(layers.Concatenate(){inner(x), x})}
-end
+local dense = networks.dense
 
 local function convolutional()
   return cusp.Sequential{
@@ -57,21 +50,6 @@ local function convolutional()
     layers.BatchNormalization(),
     layers.SeparableConv1D(3, 2), layers.Flatten(), layers.Dense(4),
   }
-end
-
-local function recurrent()
-  local x = cusp.Input{shape = {8}}
-  local h = layers.Reshape{4, 2}(x)
-  h = layers.Bidirectional(layers.LSTM(3, {return_sequences = true}))(h)
-  h = layers.TimeDistributed(layers.Dense(4))(h)
-  return cusp.Model{inputs = x, outputs = layers.Dense(4)(layers.GRU(5)(h))}
-end
-
-local function attention()
-  local x = cusp.Input{shape = {8}}
-  local h = layers.Reshape{4, 2}(x)
-  h = layers.MultiHeadAttention(2, 3)(h, h)
-  return cusp.Model{inputs = x, outputs = layers.Dense(4)(layers.GlobalAveragePooling1D()(h))}
 end
 
 local decay = {
@@ -95,20 +73,10 @@ local cases = {
   {"dense-loss-scale", dense, "LossScaleOptimizer", {}},
   {"nested-momentum", nested, "SGD", {learning_rate = 0.01, momentum = 0.9, nesterov = true}},
   {"convolutional-adam", convolutional, "Adam", {}},
-  {"recurrent-rmsprop", recurrent, "RMSprop", {momentum = 0.5, centered = true}},
-  {"attention-adam", attention, "Adam", {}},
+  {"recurrent-rmsprop", networks.recurrent, "RMSprop", {momentum = 0.5, centered = true}},
+  {"attention-adam", networks.attention, "Adam", {}},
   {"subclassed-adam", function() return Subclassed() end, "Adam", {}},
 }
-
-local function data()
-  local x, y = {}, {}
-  for i = 1, 64 do
-    x[i], y[i] = {}, {}
-    for j = 1, 8 do x[i][j] = math.sin(i * 0.7 + j * 1.3) end
-    for j = 1, 4 do y[i][j] = math.cos(i * 0.3 + j) end
-  end
-  return cusp.tensor(x, {dtype = "float32"}), cusp.tensor(y, {dtype = "float32"})
-end
 
 -- With the optimizers before TensorFlow 2.11, by the names that checkpoint.py uses.
 local legacy = {
@@ -132,7 +100,7 @@ local function make(case)
 end
 
 local function write(folder)
-  local x, y = data()
+  local x, y = networks.data()
   for _, case in ipairs(cases) do
     local model, name = make(case), case[1]
     local fit = {x, y, batch_size = 16, epochs = 2, shuffle = false, verbose = 0}
@@ -153,7 +121,7 @@ local function write(folder)
 end
 
 local function read(folder, list, suffix)
-  local x, y = data()
+  local x, y = networks.data()
   local results = {}
   for _, case in ipairs(list) do
     local model = make(case)

@@ -8,6 +8,8 @@
 local cusp = require "cusp"
 local layers = cusp.layers
 
+local networks = dofile(arg[0]:match "^(.*/)" .. "networks.lua")
+
 local Residual = layers.Layer:extend("Residual", {
   config = {{"units", "integer"}},
   build = function(self)
@@ -28,11 +30,9 @@ local Subclassed = cusp.Model:extend("Subclassed", {
   call = function(self, x) return self.last(self.block(self.first(x))) end,
 })
 
-local function functional()
-  local x = cusp.Input{shape = {8}, name = "x"}
-  local h = layers.Dense{16, activation = "relu"}(x)
-  return cusp.Model{inputs = x, outputs = layers.Dense(4)(h)}
-end
+local function functional() return networks.dense "x" end
+
+local function nested() return networks.nested(layers.BatchNormalization()) end
 
 local function sequential()
   return cusp.Sequential{
@@ -40,13 +40,6 @@ local function sequential()
     layers.LayerNormalization(),
     layers.Dense(4),
   }
-end
-
-local function nested()
-  local x = cusp.Input{shape = {8}}
-  local inner = cusp.Sequential{cusp.Input{shape = {8}}, layers.Dense{5, activation = "tanh"},
-    layers.BatchNormalization()}
-  return cusp.Model{inputs = x, outputs = layers.Dense(4)(layers.Concatenate(){inner(x), x})}
 end
 
 local function shared()
@@ -64,21 +57,6 @@ local function convolutional()
   }
 end
 
-local function recurrent()
-  local x = cusp.Input{shape = {8}}
-  local h = layers.Reshape{4, 2}(x)
-  h = layers.Bidirectional(layers.LSTM(3, {return_sequences = true}))(h)
-  h = layers.TimeDistributed(layers.Dense(4))(h)
-  return cusp.Model{inputs = x, outputs = layers.Dense(4)(layers.GRU(5)(h))}
-end
-
-local function attention()
-  local x = cusp.Input{shape = {8}}
-  local h = layers.Reshape{4, 2}(x)
-  h = layers.MultiHeadAttention(2, 3)(h, h)
-  return cusp.Model{inputs = x, outputs = layers.Dense(4)(layers.GlobalAveragePooling1D()(h))}
-end
-
 local optimizers = cusp.optimizers
 local decay = optimizers.schedules.ExponentialDecay{0.01, decay_steps = 10, decay_rate = 0.9}
 local cases = {
@@ -94,25 +72,15 @@ local cases = {
   end},
   {"shared-adagrad", shared, function() return optimizers.Adagrad{0.01} end},
   {"convolutional-adam", convolutional, function() return optimizers.Adam() end},
-  {"recurrent-adamax", recurrent, function() return optimizers.Adamax() end},
-  {"attention-adam", attention, function() return optimizers.Adam() end},
+  {"recurrent-adamax", networks.recurrent, function() return optimizers.Adamax() end},
+  {"attention-adam", networks.attention, function() return optimizers.Adam() end},
   {"subclassed-adam", function() return Subclassed() end, function() return optimizers.Adam() end},
 }
 
 local by_name = {}
 for _, case in ipairs(cases) do by_name[case[1]] = case end
 
-local function data()
-  local x, y = {}, {}
-  for i = 1, 64 do
-    x[i], y[i] = {}, {}
-    for j = 1, 8 do x[i][j] = math.sin(i * 0.7 + j * 1.3) end
-    for j = 1, 4 do y[i][j] = math.cos(i * 0.3 + j) end
-  end
-  return cusp.tensor(x, {dtype = "float32"}), cusp.tensor(y, {dtype = "float32"})
-end
-
-local x, y = data()
+local x, y = networks.data()
 
 local function compile(case, model)
   model:compile{optimizer = case[3](), loss = "mse", metrics = {"mae"}}
