@@ -124,6 +124,16 @@ function lists.names(text, base)
   return set
 end
 
+--- What each of some objects has in a field.
+-- @tparam {table,...} objects
+-- @tparam string field
+-- @treturn table
+function lists.pick(objects, field)
+  local values = {}
+  for i, object in ipairs(objects) do values[i] = object[field] end
+  return values
+end
+
 --- What each of some objects has in a field that is a list, in one list.
 -- @tparam {table,...} objects
 -- @tparam string field

@@ -19,6 +19,18 @@ function names.snake_case(class_name)
   return plain.lower(text)
 end
 
+--- What a table has under the name of an object's class, or of the nearest base that it names.
+-- @param object
+-- @tparam table map by the names of classes
+function names.by_class(object, map)
+  local class = getmetatable(object)
+  while class do
+    local found = map[rawget(class, "__name")]
+    if found then return found end
+    class = rawget(class, "__super")
+  end
+end
+
 --- The next name for a prefix: the prefix itself first, then with `_1`, `_2`, ...
 -- @tparam string prefix
 -- @treturn string

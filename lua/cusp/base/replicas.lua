@@ -6,6 +6,7 @@
 -- @module cusp.base.replicas
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local sharding = require "cusp.base.sharding"
 
 local replicas = {}
@@ -305,8 +306,7 @@ end
 -- Some variables: all at once would need as much memory again.
 local function assign_first(variables)
   local how = {weight = weight_of_first(), weighted = false, bytes_per_pack = bytes_per_pack}
-  local values = {}
-  for i, variable in ipairs(variables) do values[i] = variable.value end
+  local values = lists.pick(variables, "value")
   for i, value in ipairs(in_buckets(values, how)) do
     local part <close> = value
     variables[i]:assign(part)

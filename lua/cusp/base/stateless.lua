@@ -33,12 +33,6 @@ function stateless.tensors(owner, variables, values)
   return tensors
 end
 
-local function values_of(variables)
-  local values = {}
-  for i, variable in ipairs(variables) do values[i] = variable.value end
-  return values
-end
-
 -- Within a trace the values are not there yet, and each assignment becomes part of it.
 local function assign(variables, values)
   if not engine.tracing() then return engine.assign_all(variables, values) end
@@ -54,10 +48,10 @@ end
 -- @treturn {tensor,...} what the variables held after the call
 -- @return the results of the function
 function stateless.run(variables, values, f, ...)
-  local before = values_of(variables)
+  local before = lists.pick(variables, "value")
   if values then assign(variables, values) end
   local results = table.pack(engine.attempt(f, ...))
-  local after = results[1] and values_of(variables)
+  local after = results[1] and lists.pick(variables, "value")
   assign(variables, before)
   if not results[1] then error(results[2], 0) end
   return after, table.unpack(results, 2, results.n)

@@ -1,6 +1,7 @@
 --- Whether a metric should go up or down.
 -- @module cusp.callbacks.directions
 local losses = require "cusp.losses"
+local names = require "cusp.base.names"
 
 local by_class = {}
 
@@ -27,12 +28,8 @@ local directions = {}
 function directions.of_metric(metric)
   local own = metric.direction
   if own == "max" or own == "min" then return own end
-  local class = getmetatable(metric)
-  while class do
-    local found = by_class[rawget(class, "__name")]
-    if found then return found end
-    class = rawget(class, "__super")
-  end
+  local found = names.by_class(metric, by_class)
+  if found then return found end
   local f = rawget(metric, "fn")
   if f and (losses.is_loss(f) or losses.Loss.class_of_function[f]) then return "min" end
 end

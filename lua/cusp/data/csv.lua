@@ -9,6 +9,7 @@ local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
+local lists = require "cusp.base.lists"
 local plain = require "cusp.base.plain"
 
 local csv = {}
@@ -40,8 +41,7 @@ local function find_column(path, columns, name, what)
   -- as in TensorFlow, positions count from 0
   if math.type(name) == "integer" then found = columns[name + 1] end
   if found then return found end
-  local names = {}
-  for i, column in ipairs(columns) do names[i] = column.name end
+  local names = lists.pick(columns, "name")
   errors.raise("from_csv: %s: %s: there is no column %s%s; the columns are %s", path, what,
     plain.tostring(name),
     errors.suggestion(name, names),

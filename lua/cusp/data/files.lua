@@ -126,16 +126,19 @@ local function numpy_rows(path)
   }
 end
 
+-- A dataset of the rows that `read` finds in each file.
+local function of_paths(owner, paths, read)
+  local flat = check_paths(owner, paths)
+  local dataset, readers = of_structure(paths, read)
+  check_equal_rows(owner, readers, flat)
+  return dataset
+end
+
 --- Rows of `.npy` files.
 -- @param paths a path, or a list or table by name of paths: the elements' structure
 -- @treturn Dataset
 -- @usage cusp.data.from_numpy{"x.npy", "y.npy"}
-function files.from_numpy(paths)
-  local flat = check_paths("from_numpy", paths)
-  local dataset, readers = of_structure(paths, numpy_rows)
-  check_equal_rows("from_numpy", readers, flat)
-  return dataset
-end
+function files.from_numpy(paths) return of_paths("from_numpy", paths, numpy_rows) end
 
 ---------------------------------------------------------------- IDX
 
@@ -168,12 +171,7 @@ end
 --- Rows of IDX files (MNIST's format), plain or compressed by gzip.
 -- @param paths a path, or a list or table by name of paths: the elements' structure
 -- @treturn Dataset
-function files.from_idx(paths)
-  local flat = check_paths("from_idx", paths)
-  local dataset, readers = of_structure(paths, idx_rows)
-  check_equal_rows("from_idx", readers, flat)
-  return dataset
-end
+function files.from_idx(paths) return of_paths("from_idx", paths, idx_rows) end
 
 local bind_records = arguments.binder("FixedLengthRecordDataset", {
   {"path", "string"}, {"shape", "shape"}, {"dtype", "dtype", default = "uint8"},

@@ -2,6 +2,7 @@
 -- @module cusp.export_c.fourier
 local engine = require "cusp.engine"
 local text = require "cusp.export_c.text"
+local with = require("cusp.export_c.arrays").indices
 
 local fourier = {}
 
@@ -80,18 +81,6 @@ local function transform(step, f)
   end
 end
 
-local function with(indices, last)
-  local result = table.move(indices, 1, #indices, 1, {})
-  result[#result + 1] = last
-  return result
-end
-
--- Opens loops over the rows, and one over `count` points of each.
-local function open_rows(step, shape)
-  local indices, blocks = step:loops("i", table.move(shape, 1, #shape - 1, 1, {}))
-  return indices, blocks
-end
-
 local function each(step, count, f)
   step:open("for (int j = 0; j < %d; j++) {", count)
   f "j"
@@ -133,7 +122,7 @@ function fourier.fourier(step, op)
   local results = {step:result(op.first_output), step:result(op.first_output + 1)}
   local shape = parts[1].shape
   local f = describe(step, parts[1].dtype, shape[#shape], op.attributes.inverse and 1 or -1)
-  local indices, blocks = open_rows(step, shape)
+  local indices, blocks = step:row_loops(shape)
   load(step, f, parts, indices, f.n)
   transform(step, f)
   store(step, f, results, indices, f.n)
@@ -144,7 +133,7 @@ function fourier.fourier_real(step, op)
   local x = step:array(op.inputs[1])
   local results = {step:result(op.first_output), step:result(op.first_output + 1)}
   local f = describe(step, x.dtype, x.shape[#x.shape], -1)
-  local indices, blocks = open_rows(step, x.shape)
+  local indices, blocks = step:row_loops(x.shape)
   load(step, f, {x}, indices, f.n)
   transform(step, f)
   store(step, f, results, indices, f.n // 2 + 1, doubling(f.n, op.attributes.doubled))
@@ -156,7 +145,7 @@ function fourier.fourier_from_half(step, op)
   local parts = {step:array(op.inputs[1]), step:array(op.inputs[2])}
   local result, shape = step:result(op.first_output), parts[1].shape
   local f = describe(step, result.dtype, op.attributes.n, 1)
-  local indices, blocks = open_rows(step, shape)
+  local indices, blocks = step:row_loops(shape)
   load(step, f, parts, indices, shape[#shape], doubling(f.n, op.attributes.doubled))
   transform(step, f)
   store(step, f, {result}, indices, f.n)

@@ -8,6 +8,7 @@ local fourier = require "cusp.export_c.fourier"
 local fused = require "cusp.export_c.fused"
 local groups = require "cusp.export_c.groups"
 local lifetimes = require "cusp.export_c.lifetimes"
+local lists = require "cusp.base.lists"
 local loops = require "cusp.export_c.loops"
 local products = require "cusp.export_c.products"
 local recurrent = require "cusp.export_c.recurrent"
@@ -127,10 +128,9 @@ end
 ---------------------------------------------------------------- steps
 
 local function describe(program, operations, value)
-  local names = {}
-  for i, op in ipairs(operations) do names[i] = op.name end
+  local names = table.concat(lists.pick(operations, "name"), " ")
   local layer = program.record:layer_of(operations[1])
-  return ("%s%s -> %s"):format(layer and layer .. ": " or "", table.concat(names, " "),
+  return ("%s%s -> %s"):format(layer and layer .. ": " or "", names,
     text.shape(program.graph.values[value].shape))
 end
 

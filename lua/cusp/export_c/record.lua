@@ -4,6 +4,7 @@
 local context = require "cusp.base.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local random = require "cusp.tensors.random"
 local stateless = require "cusp.base.stateless"
 local structure = require "cusp.base.structure"
@@ -71,25 +72,17 @@ end
 -- @treturn table the outputs, in a row
 -- @treturn table the states after the call
 local function call(model, states, values, weights, inputs)
-  local variables = {}
-  for i, state in ipairs(states) do variables[i] = state.variable end
   local graph = model.__own.graph
-  local after, outputs, kept = stateless.run(variables, values, function()
+  local after, outputs, kept = stateless.run(lists.pick(states, "variable"), values, function()
     return model:stateless_call(weights.trainable, weights.others,
       structure.pack(graph.input_structure, inputs), {training = false})
   end)
   return structure.flatten(outputs), after, kept
 end
 
-local function values_of(variables)
-  local values = {}
-  for i, variable in ipairs(variables) do values[i] = variable.value end
-  return values
-end
-
 local function weights_of(model)
-  return {trainable = values_of(model.trainable_variables),
-    others = values_of(model.non_trainable_variables)}
+  return {trainable = lists.pick(model.trainable_variables, "value"),
+    others = lists.pick(model.non_trainable_variables, "value")}
 end
 
 local function placeholders(trace, types)
@@ -269,9 +262,7 @@ end
 -- @treturn {table,...} samples
 function Record:with_constants(change)
   local replay = require "cusp.export_c.replay"
-  local inputs = {}
-  for i, sample in ipairs(self.samples) do inputs[i] = sample.inputs end
-  return run(inputs, self.states, function(values, given)
+  return run(lists.pick(self.samples, "inputs"), self.states, function(values, given)
     local results = replay(self.graph, change, concatenated(given, values))
     return table.move(results, 1, #self.outputs, 1, {}),
       table.move(results, #self.outputs + 1, #results, 1, {})

@@ -1,20 +1,9 @@
 --- Sorting and searching along the last axis.
 -- @module cusp.export_c.sorting
 local text = require "cusp.export_c.text"
+local with = require("cusp.export_c.arrays").indices
 
 local sorting = {}
-
-local function with(indices, last)
-  local result = table.move(indices, 1, #indices, 1, {})
-  result[#result + 1] = last
-  return result
-end
-
-local function open_rows(step, shape)
-  local indices, blocks = step:loops("i", table.move(shape, 1, #shape - 1, 1, {}))
-  if blocks == 0 then step:open "{" end
-  return indices, math.max(blocks, 1)
-end
 
 --- How many of a sorted sequence are below each value.
 function sorting.search_sorted(step, op)
@@ -34,7 +23,7 @@ end
 --- The positions of the elements in rising order, equal ones as they were: by insertion.
 function sorting.argsort_rows(step, op)
   local x, result = step:array(op.inputs[1]), step:result(op.first_output)
-  local indices, blocks = open_rows(step, x.shape)
+  local indices, blocks = step:row_loops(x.shape)
   step:open("for (int j = 0; j < %d; j++) {", x.shape[#x.shape])
   step:line "int k = j;"
   step:open("while (k > 0 && %s > %s) {", step:at(x, with(indices,
@@ -50,7 +39,7 @@ end
 --- The positions of the k greatest elements, the greatest first: by insertion.
 function sorting.top_k_rows(step, op)
   local x, result = step:array(op.inputs[1]), step:result(op.first_output)
-  local indices, blocks = open_rows(step, x.shape)
+  local indices, blocks = step:row_loops(x.shape)
   step:line "int count = 0;"
   step:open("for (int j = 0; j < %d; j++) {", x.shape[#x.shape])
   step:line "int k = count;"

@@ -24,6 +24,16 @@ function Step:close(count) self.writer:close(count) end
 --- Opens loops over the positions of a shape.
 function Step:loops(name, shape) return self.writer:loops(name, shape) end
 
+--- Opens loops over the rows of a shape, or a block for the only one.
+-- @tparam {integer,...} shape
+-- @treturn {string,...} the indices
+-- @treturn integer how many blocks to close
+function Step:row_loops(shape)
+  local indices, blocks = self:loops("i", table.move(shape, 1, #shape - 1, 1, {}))
+  if blocks == 0 then self:open "{" end
+  return indices, math.max(blocks, 1)
+end
+
 -- Constants are known to all functions; what is given to this one has a name here.
 local function note(step, source)
   local whole = arrays.whole(source)

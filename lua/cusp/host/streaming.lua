@@ -8,6 +8,7 @@ local clone_model = require "cusp.models.clone"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local layers = require "cusp.layers"
+local lists = require "cusp.base.lists"
 local ops = require "cusp.ops"
 
 local streaming = {}
@@ -115,13 +116,11 @@ end
 
 local function copy_weights(state)
   for _, pair in ipairs(state.copies) do
-    local from, to = pair[1].weights, {}
-    local states = {}
+    local to = {}
     for _, variable in ipairs(pair[2].weights) do
       if variable.name ~= "rnn_state" then to[#to + 1] = variable end
     end
-    for i, variable in ipairs(from) do states[i] = variable.value end
-    engine.assign_all(to, states)
+    engine.assign_all(to, lists.pick(pair[1].weights, "value"))
   end
 end
 

@@ -4,6 +4,7 @@
 local engine = require "cusp.engine"
 local globals = require "cusp.prompt.globals"
 local lexer = require "cusp.prompt.lexer"
+local lists = require "cusp.base.lists"
 
 local chunks = {}
 
@@ -63,9 +64,7 @@ end
 
 -- The text, and behind it the call that keeps its locals and what it gives.
 local function keeping(text, declared, expression)
-  local names = {}
-  for i, declaration in ipairs(declared) do names[i] = declaration.name end
-  local keep = ("%s(%s) "):format(KEEP, table.concat(names, ", "))
+  local keep = ("%s(%s) "):format(KEEP, table.concat(lists.pick(declared, "name"), ", "))
   if expression then return text .. ";" .. keep .. NO_TAIL_CALL .. "return " .. expression end
   return ("%s\n;%s"):format(text, keep)
 end

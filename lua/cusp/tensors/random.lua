@@ -13,26 +13,19 @@ local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local registry = require "cusp.base.registry"
 local replicas = require "cusp.base.replicas"
+local split_mix = require "cusp.tensors.split_mix"
 local whole = require "cusp.base.whole"
 
 local random = {}
 
 ---------------------------------------------------------------- seeds
 
--- SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), which
--- makes seeds where none is given.
-local function mix(z)
-  z = (z ~ (z >> 30)) * 0xBF58476D1CE4E5B9
-  z = (z ~ (z >> 27)) * 0x94D049BB133111EB
-  return z ~ (z >> 31)
-end
-
 local function entropy()
   local file = io.open("/dev/urandom", "rb")
   local bytes = file and file:read(8)
   if file then file:close() end
   if bytes and #bytes == 8 then return (string.unpack("<i8", bytes)) end
-  return mix(os.time() * 1000003 + math.floor(os.clock() * 1e9))
+  return split_mix.mix(os.time() * 1000003 + math.floor(os.clock() * 1e9))
 end
 
 local seeds = {state = entropy()}
@@ -48,14 +41,14 @@ function random.set_seed(seed)
   if not integer then
     errors.raise("set_seed: expected an integer, got %s", errors.describe(seed))
   end
-  seeds.state = mix(integer)
+  seeds.state = split_mix.mix(integer)
   global:seed(integer)
 end
 
 --- A new seed, a nonnegative integer below 2^31, from the sequence of `set_seed`.
 function random.make_seed()
-  seeds.state = seeds.state + 0x9E3779B97F4A7C15
-  return mix(seeds.state) >> 33
+  seeds.state = seeds.state + split_mix.step
+  return split_mix.mix(seeds.state) >> 33
 end
 
 --- The state of the generator for draws without a seed.
@@ -120,7 +113,7 @@ end
 local function own_key(key)
   local active = replicas.active
   if not active or active.rank == 0 or not context.get().training then return key end
-  local apart = engine.tensor({active.rank * 0x9E3779B97F4A7C15, 0}, {dtype = "int64"})
+  local apart = engine.tensor({active.rank * split_mix.step, 0}, {dtype = "int64"})
   return engine.ops.add(key, engine.ops.cast(apart, "uint64"))
 end
 

@@ -5,10 +5,14 @@ local ops = require "cusp.ops"
 
 local preprocessing = {}
 
---- The option of commands that take pictures.
+--- The options of commands that take pictures.
 preprocessing.option = {"preprocess", "text", value = "HOW",
   about = "scale pictures: tf, caffe, torch, scale (divide by 255), or a network of\n"
     .. "cusp.applications such as mobilenet_v2"}
+
+preprocessing.interpolation = {"interpolation", "choice", value = "NAME",
+  choices = {"nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"},
+  about = "how pictures are resized (bilinear)"}
 
 local modes = {tf = true, caffe = true, torch = true}
 

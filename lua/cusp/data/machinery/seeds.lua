@@ -2,15 +2,9 @@
 -- @module cusp.data.machinery.seeds
 local engine = require "cusp.engine"
 local random = require "cusp.tensors.random"
+local split_mix = require "cusp.tensors.split_mix"
 
 local seeds = {}
-
--- SplitMix64, as in cusp.random.
-local function mix(z)
-  z = (z ~ (z >> 30)) * 0xBF58476D1CE4E5B9
-  z = (z ~ (z >> 27)) * 0x94D049BB133111EB
-  return z ~ (z >> 31)
-end
 
 --- A seed from the generator that `cusp.random.set_seed` sets, so that what restores its state
 -- restores the order too.
@@ -25,7 +19,7 @@ function seeds.next(options)
   if not options.reshuffle_each_iteration then return options.seed end
   if not options.seed then return seeds.fresh() end
   options.iterations = (options.iterations or 0) + 1
-  return mix(options.seed + options.iterations * 0x9E3779B97F4A7C15)
+  return split_mix.mix(options.seed + options.iterations * split_mix.step)
 end
 
 --- Integers below a bound in a reproducible sequence.
@@ -34,8 +28,8 @@ end
 function seeds.sequence(seed)
   local state = seed
   return function(bound)
-    state = state + 0x9E3779B97F4A7C15
-    return (mix(state) >> 1) % bound
+    state = state + split_mix.step
+    return (split_mix.mix(state) >> 1) % bound
   end
 end
 

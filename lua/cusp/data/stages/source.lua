@@ -93,18 +93,20 @@ source.rows = {
 
 ---------------------------------------------------------------- ranges
 
+-- Counts from `start` in steps, to before `stop` where there is one.
+local function count(options, dtype)
+  local value, step, stop = options.start, options.step, options.stop
+  return function()
+    if stop and (step > 0 and value >= stop or step < 0 and value <= stop) then return nil end
+    local number = engine.tensor(value, {dtype = dtype})
+    value = value + step
+    return {number, form = 1}
+  end, nothing
+end
+
 source.range = {
   name = "range",
-  open = function(dataset)
-    local options = dataset.options
-    local value = options.start - options.step
-    return function()
-      value = value + options.step
-      if options.step > 0 and value < options.stop or options.step < 0 and value > options.stop then
-        return {engine.tensor(value, {dtype = options.output_type}), form = 1}
-      end
-    end, nothing
-  end,
+  open = function(dataset) return count(dataset.options, dataset.options.output_type) end,
   cardinality = function(dataset)
     local options = dataset.options
     local span = options.step > 0 and options.stop - options.start or options.start - options.stop
@@ -126,14 +128,7 @@ source.range = {
 
 source.counter = {
   name = "counter",
-  open = function(dataset)
-    local options = dataset.options
-    local value = options.start - options.step
-    return function()
-      value = value + options.step
-      return {engine.tensor(value, {dtype = options.dtype}), form = 1}
-    end, nothing
-  end,
+  open = function(dataset) return count(dataset.options, dataset.options.dtype) end,
   cardinality = function() return -1 end,
   types = function(dataset) return 1, {{shape = {}, dtype = dataset.options.dtype}} end,
 }

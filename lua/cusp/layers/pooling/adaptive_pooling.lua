@@ -5,6 +5,7 @@
 -- @classmod cusp.layers.AdaptiveAveragePooling2D
 -- @tparam integer|table output_size
 -- @tparam[opt] string data_format
+local family = require "cusp.layers.pooling.family"
 local Layer = require "cusp.layers.machinery.layer"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
@@ -29,11 +30,4 @@ local function make(kind, rank)
   })
 end
 
-local classes = {}
-for rank = 1, 3 do
-  for _, kind in ipairs{"Max", "Average"} do
-    local class = make(kind, rank)
-    classes[class.__name] = class
-  end
-end
-return classes
+return family(make)

@@ -5,6 +5,7 @@
 -- @classmod cusp.layers.GlobalAveragePooling2D
 -- @tparam[opt] string data_format
 -- @tparam[opt=false] boolean keepdims
+local family = require "cusp.layers.pooling.family"
 local Layer = require "cusp.layers.machinery.layer"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
@@ -46,11 +47,4 @@ local function make(kind, rank)
   return Pooling
 end
 
-local classes = {}
-for rank = 1, 3 do
-  for _, kind in ipairs{"Max", "Average"} do
-    local class = make(kind, rank)
-    classes[class.__name] = class
-  end
-end
-return classes
+return family(make)

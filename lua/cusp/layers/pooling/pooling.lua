@@ -7,6 +7,7 @@
 -- @tparam[opt="valid"] string padding "valid" or "same"
 -- @tparam[opt] string data_format
 -- @usage local layer = layers.MaxPooling2D(2)
+local family = require "cusp.layers.pooling.family"
 local Layer = require "cusp.layers.machinery.layer"
 local convolution = require "cusp.layers.convolution.convolution"
 local options = require "cusp.layers.machinery.options"
@@ -49,11 +50,4 @@ local function make(kind, rank)
   return Pooling
 end
 
-local classes = {}
-for rank = 1, 3 do
-  for _, kind in ipairs{"Max", "Average"} do
-    local class = make(kind, rank)
-    classes[class.__name] = class
-  end
-end
-return classes
+return family(make)

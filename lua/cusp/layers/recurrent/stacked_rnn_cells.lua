@@ -2,6 +2,7 @@
 -- @classmod cusp.layers.StackedRNNCells
 -- @tparam {cell,...} cells
 local Layer = require "cusp.layers.machinery.layer"
+local lists = require "cusp.base.lists"
 local ops = require "cusp.ops"
 local structure = require "cusp.base.structure"
 
@@ -11,9 +12,7 @@ local StackedRNNCells = Layer:extend("StackedRNNCells", {
 })
 
 function StackedRNNCells.__getters.state_size(self)
-  local sizes = {}
-  for i, cell in ipairs(self.cells) do sizes[i] = cell.state_size end
-  return sizes
+  return lists.pick(self.cells, "state_size")
 end
 
 function StackedRNNCells.__getters.output_size(self)

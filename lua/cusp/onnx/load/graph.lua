@@ -3,6 +3,7 @@
 -- @module cusp.onnx.load.graph
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local operators = require "cusp.onnx.load.operators"
 local tensors = require "cusp.onnx.messages.tensors"
 
@@ -112,12 +113,6 @@ local function steps_of(nodes, context, given)
   return steps
 end
 
-local function names_of(infos)
-  local names = {}
-  for i, info in ipairs(infos) do names[i] = info.name end
-  return names
-end
-
 --- A graph from its message.
 -- @tparam table proto a decoded onnx.GraphProto
 -- @tparam table context `folder`, `opsets` by domain, `functions` by "domain:name", `unknown`: a
@@ -128,7 +123,7 @@ function Graph.new(proto, context)
       proto.name)
   end
   local self = setmetatable({name = proto.name, constants = {},
-    inputs = names_of(proto.input), outputs = names_of(proto.output)}, Graph)
+    inputs = lists.pick(proto.input, "name"), outputs = lists.pick(proto.output, "name")}, Graph)
   for _, tensor in ipairs(proto.initializer) do
     self.constants[tensor.name] = tensors.decode(tensor, context.folder)
   end

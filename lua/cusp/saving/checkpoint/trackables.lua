@@ -6,6 +6,7 @@
 -- @module cusp.saving.checkpoint.trackables
 
 local engine = require "cusp.engine"
+local class_names = require "cusp.base.names"
 local tracking = require "cusp.base.tracking"
 
 local trackables = {}
@@ -45,15 +46,7 @@ local field_names = {
   DepthwiseConv2D = {kernel = "depthwise_kernel"},
 }
 
-local function names_of(layer)
-  local class = getmetatable(layer)
-  while class do
-    local found = field_names[rawget(class, "__name")]
-    if found then return found end
-    class = rawget(class, "__super")
-  end
-  return {}
-end
+local function names_of(layer) return class_names.by_class(layer, field_names) or {} end
 
 ---------------------------------------------------------------- what is tracked
 

@@ -9,6 +9,7 @@ local deferred = require "cusp.base.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local extra_state = require "cusp.saving.shared.extra_state"
+local lists = require "cusp.base.lists"
 local hdf5_weights = require "cusp.saving.hdf5.weights"
 local json = require "cusp.formats.json"
 local keras2_settings = require "cusp.saving.shared.settings"
@@ -40,9 +41,7 @@ local function write_optimizer(root, model)
   local entries = optimizer_state.tf2_entries(model.optimizer, function(variable)
     return names[variable] or variable.path or variable.name or "variable"
   end)
-  local list = {}
-  for i, entry in ipairs(entries) do list[i] = entry.name end
-  list = weight_names.unique(list)
+  local list = weight_names.unique(lists.pick(entries, "name"))
   local group = root:create_group "optimizer_weights"
   name_lists.write(group, "weight_names", list)
   for i, entry in ipairs(entries) do

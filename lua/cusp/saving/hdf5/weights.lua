@@ -4,6 +4,7 @@
 -- @module cusp.saving.hdf5.weights
 
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local name_lists = require "cusp.saving.hdf5.name_lists"
 local older_weights = require "cusp.saving.hdf5.older_weights"
 local stored = require "cusp.saving.shared.stored"
@@ -30,9 +31,8 @@ end
 -- @tparam cusp.hdf5.NewGroup group
 -- @tparam Model model
 function hdf5_weights.write(group, model)
-  local layers, names = model.layers, {}
-  for i, layer in ipairs(layers) do names[i] = layer.name end
-  name_lists.write(group, "layer_names", names)
+  local layers = model.layers
+  name_lists.write(group, "layer_names", lists.pick(layers, "name"))
   group.attributes:set("backend", hdf5_weights.backend, {charset = "ascii"})
   group.attributes:set("keras_version", hdf5_weights.version, {charset = "ascii"})
   for _, layer in ipairs(layers) do

@@ -8,6 +8,7 @@
 -- @module cusp.saving.shared.optimizer_state
 
 local Object = require "cusp.base.class"
+local class_names = require "cusp.base.names"
 local engine = require "cusp.engine"
 local sharding = require "cusp.base.sharding"
 
@@ -30,15 +31,7 @@ local legacy_names = {
   RMSprop = {velocity = "rms", average_gradient = "mg"},
 }
 
-local function names_for(optimizer, map)
-  local class = getmetatable(optimizer)
-  while class do
-    local found = map[rawget(class, "__name")]
-    if found then return found end
-    class = rawget(class, "__super")
-  end
-  return {}
-end
+local function names_for(optimizer, map) return class_names.by_class(optimizer, map) or {} end
 
 --- The optimizer that updates variables: the one inside a LossScaleOptimizer, else the optimizer
 -- itself.
