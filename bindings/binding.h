@@ -94,24 +94,8 @@ void cusp_lua_open_tensor(lua_State *L);
  * the same. [-0, +0, m] */
 void cusp_lua_set_operators(lua_State *L);
 
-/* ------------------------------------------------------------------ convert.c */
+/* ------------------------------------------------------------------ values.c */
 
-#define CUSP_LUA_ANY_DTYPE (-1)
-
-/**
- * The value at `index` as a node owned by the innermost scope: a tensor, a variable, a number
- * (weak, unless a dtype is asked for), a boolean or nested tables of them. *node is NULL on
- * failure. Raises nothing.
- */
-CUSP_NODISCARD cusp_status cusp_lua_to_node(cusp_node **node, lua_State *L, int index, int dtype);
-/** Whether the list at `table`, which ends after `length` items, has more after a nil. Raises
- * nothing; needs three slots. */
-bool cusp_lua_has_hole(lua_State *L, int table, lua_Unsigned length);
-/** Reads a list of integers (or one integer) into `ints`, *count of them. Raises nothing. */
-CUSP_NODISCARD cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *count, lua_State *L,
-                                            int index);
-/** Reads a shape, its sizes not negative. Raises nothing. */
-CUSP_NODISCARD cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, int index);
 /** Whether the value at `index` is a table whose metatable has a true `__symbolic`. Raises
  * nothing. */
 bool cusp_lua_is_symbolic(lua_State *L, int index);
@@ -122,8 +106,32 @@ bool cusp_lua_is_none(lua_State *L, int index);
 /** "a string \"relu\"", "a table", "nil": what came, for messages; a thread-local buffer. Raises
  * nothing. */
 const char *cusp_lua_got(lua_State *L, int index);
-/** cusp.engine.tensor(data, options); t:tolist(), t:flat(), t:item(...). */
+/** "cusp.ops" of a table that has such a name, lent by it; NULL for others. Raises nothing. */
+const char *cusp_lua_namespace_name(lua_State *L, int index);
+/** Whether the list at `table`, which ends after `length` items, has more after a nil. Raises
+ * nothing; needs three slots. */
+bool cusp_lua_has_hole(lua_State *L, int table, lua_Unsigned length);
+/** The error of a list with a hole after `length` items. */
+CUSP_NODISCARD cusp_status cusp_lua_fail_hole(lua_Unsigned length);
+/** Reads a list of integers (or one integer) into `ints`, *count of them. Raises nothing. */
+CUSP_NODISCARD cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *count, lua_State *L,
+                                            int index);
+/** Reads a shape, its sizes not negative. Raises nothing. */
+CUSP_NODISCARD cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, int index);
+
+/* ------------------------------------------------------------------ convert.c, elements.c */
+
+#define CUSP_LUA_ANY_DTYPE (-1)
+
+/**
+ * The value at `index` as a node owned by the innermost scope: a tensor, a variable, a number
+ * (weak, unless a dtype is asked for), a boolean or nested tables of them. *node is NULL on
+ * failure. Raises nothing.
+ */
+CUSP_NODISCARD cusp_status cusp_lua_to_node(cusp_node **node, lua_State *L, int index, int dtype);
+/** cusp.engine.tensor(data, options). */
 int cusp_lua_tensor_from_data(lua_State *L);
+/** t:tolist(), t:flat(), t:item(...). */
 int cusp_lua_tensor_tolist(lua_State *L);
 int cusp_lua_tensor_flat(lua_State *L);
 int cusp_lua_tensor_item(lua_State *L);

@@ -1,180 +1,9 @@
-/* Lua data to arrays and nodes, and back. What reads Lua values here raises nothing; see
+/* Lua data to arrays and nodes. What reads Lua values here raises nothing; see
  * binding.h. */
 #include "binding.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* ------------------------------------------------------------------ what came */
-
-/* "cusp.ops" of a table that has such a name; NULL for others. Lent by the table. */
-static const char *namespace_name(lua_State *L, int index) {
-  if (!lua_getmetatable(L, index))
-    return NULL;
-  lua_pushliteral(L, "__name");
-  lua_rawget(L, -2);
-  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-  lua_pop(L, 2);
-  return name && (strcmp(name, "cusp") == 0 || strncmp(name, "cusp.", 5) == 0) ? name : NULL;
-}
-
-static const char *got_table(lua_State *L, int index, char *text, size_t size) {
-  if (cusp_lua_is_symbolic(L, index))
-    return "a symbolic tensor";
-  const char *name = namespace_name(L, index);
-  if (!name || strcmp(name, "cusp.null") == 0)
-    return name ? "null" : "a table";
-  snprintf(text, size, "%.40s (its functions are called with a dot, not a colon)", name);
-  return text;
-}
-
-const char *cusp_lua_got(lua_State *L, int index) {
-  static _Thread_local char text[96];
-  switch (lua_type(L, index)) {
-  case LUA_TSTRING:
-    snprintf(text, sizeof text, "the string \"%.60s\"", lua_tostring(L, index));
-    break;
-  case LUA_TNUMBER:
-    if (lua_isinteger(L, index))
-      snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, index));
-    else
-      cusp_format(text, sizeof text, "%.14g", lua_tonumber(L, index));
-    break;
-  case LUA_TBOOLEAN: return lua_toboolean(L, index) ? "true" : "false";
-  case LUA_TNIL:
-  case LUA_TNONE: return "nil";
-  case LUA_TTABLE: return got_table(L, index, text, sizeof text);
-  case LUA_TFUNCTION: return "a function";
-  case LUA_TUSERDATA:
-    if (cusp_lua_test_tensor(L, index))
-      return "a tensor";
-    return cusp_lua_test_variable(L, index) ? "a variable" : "a userdata";
-  default: return lua_typename(L, lua_type(L, index));
-  }
-  return text;
-}
-
-/* luaopen_cusp_engine keeps the string "__symbolic" alive, so looking it up allocates nothing. */
-bool cusp_lua_is_symbolic(lua_State *L, int index) {
-  if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index))
-    return false;
-  lua_pushliteral(L, "__symbolic");
-  lua_rawget(L, -2);
-  bool symbolic = lua_toboolean(L, -1);
-  lua_pop(L, 2);
-  return symbolic;
-}
-
-/* Whether a table's metatable has this `__name`, a string that is kept alive as well. */
-static bool is_named(lua_State *L, int index, const char *name) {
-  if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index))
-    return false;
-  lua_pushliteral(L, "__name");
-  lua_rawget(L, -2);
-  bool named = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), name) == 0;
-  lua_pop(L, 2);
-  return named;
-}
-
-bool cusp_lua_is_none(lua_State *L, int index) { return is_named(L, index, "cusp.None"); }
-
-bool cusp_lua_is_null(lua_State *L, int index) {
-  if (lua_isnoneornil(L, index))
-    return true;
-  if (lua_type(L, index) == LUA_TLIGHTUSERDATA)
-    return !lua_touserdata(L, index);
-  return is_named(L, index, "cusp.null");
-}
-
-/* ------------------------------------------------------------------ lists */
-
-/* lua_next from the last item looks at no more than what follows it, unless the list's end lies in
-   the table's hash part; a short list is looked at as a whole. */
-bool cusp_lua_has_hole(lua_State *L, int table, lua_Unsigned length) {
-  lua_pushvalue(L, table);
-  if (length > 64)
-    lua_pushinteger(L, (lua_Integer)length);
-  else
-    lua_pushnil(L);
-  bool more = false;
-  while (!more && lua_next(L, -2)) {
-    lua_pop(L, 1);
-    more = lua_isinteger(L, -1) && lua_tointeger(L, -1) > (lua_Integer)length;
-  }
-  lua_pop(L, more ? 2 : 1);
-  return more;
-}
-
-static cusp_status hole_after(lua_Unsigned length) {
-  return cusp_fail(CUSP_EVALUE, "the list has nil at position %llu and items after it",
-                   (unsigned long long)length + 1);
-}
-
-/* ------------------------------------------------------------------ integers and shapes */
-
-static cusp_status to_integer(int64_t *out, lua_State *L, int index) {
-  int exact = 0;
-  cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, index);
-  if (tensor && tensor->node)
-    return cusp_static_ints(tensor->node, out, 1, &exact);
-  if (lua_type(L, index) == LUA_TNUMBER)
-    *out = lua_tointegerx(L, index, &exact);
-  return exact ? CUSP_OK
-               : cusp_fail(CUSP_EVALUE, "expected an integer, got %s", cusp_lua_got(L, index));
-}
-
-/* Appends the integers of the list on the top of the stack; nested lists are flattened. */
-static cusp_status append_ints(int64_t *ints, int capacity, int *count, lua_State *L, int depth) {
-  lua_Unsigned length = lua_rawlen(L, -1);
-  for (lua_Unsigned i = 1; i <= length; i++) {
-    lua_rawgeti(L, -1, (lua_Integer)i);
-    cusp_status status;
-    if (lua_type(L, -1) == LUA_TTABLE && depth < 2 && !cusp_lua_is_symbolic(L, -1) &&
-        !cusp_lua_is_none(L, -1) && !cusp_lua_is_null(L, -1))
-      status = append_ints(ints, capacity, count, L, depth + 1);
-    else if (*count == capacity)
-      status = cusp_fail(CUSP_EVALUE, "expected at most %d integers", capacity);
-    else if ((status = to_integer(&ints[*count], L, -1)) == CUSP_OK)
-      ++*count;
-    else
-      status = cusp_fail(CUSP_EVALUE, "expected a list of integers, got %s at position %llu",
-                         cusp_lua_got(L, -1), (unsigned long long)i);
-    lua_pop(L, 1);
-    CUSP_TRY(status);
-  }
-  return cusp_lua_has_hole(L, lua_gettop(L), length) ? hole_after(length) : CUSP_OK;
-}
-
-cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *count, lua_State *L, int index) {
-  *count = 0;
-  if (lua_type(L, index) == LUA_TNUMBER && capacity > 0) {
-    *count = 1;
-    return to_integer(ints, L, index);
-  }
-  cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, index);
-  if (tensor && tensor->node)
-    return cusp_static_ints(tensor->node, ints, capacity, count);
-  if (lua_type(L, index) != LUA_TTABLE || !lua_checkstack(L, 8))
-    return cusp_fail(CUSP_EVALUE, "expected a list of integers, got %s", cusp_lua_got(L, index));
-  lua_pushvalue(L, index);
-  cusp_status status = append_ints(ints, capacity, count, L, 0);
-  lua_pop(L, 1);
-  return status;
-}
-
-cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, int index) {
-  int count;
-  *shape = (cusp_shape){0};
-  CUSP_TRY(cusp_lua_to_ints(shape->size, CUSP_MAX_DIMS, &count, L, index));
-  for (int i = 0; i < count; i++)
-    if (shape->size[i] < 0)
-      return cusp_fail(CUSP_ESHAPE, "a shape has sizes of 0 or more, got %lld at position %d",
-                       (long long)shape->size[i], i + 1);
-  shape->ndim = count;
-  int64_t elements;
-  return cusp_shape_count_checked(&elements, shape);
-}
 
 /* ------------------------------------------------------------------ nested tables to arrays */
 
@@ -275,7 +104,7 @@ static bool has_keys(lua_State *L) {
 }
 
 static const char *got_keys(lua_State *L) {
-  return namespace_name(L, lua_gettop(L)) ? cusp_lua_got(L, -1) : "a table with keys";
+  return cusp_lua_namespace_name(L, lua_gettop(L)) ? cusp_lua_got(L, -1) : "a table with keys";
 }
 
 /* First pass: the value on the top of the stack has the measured shape below `depth`, and its kinds
@@ -287,7 +116,7 @@ static cusp_status check(reader *r, int depth) {
     return wrong_item(r, depth);
   int64_t length = (int64_t)lua_rawlen(r->L, -1);
   if (length == 0 && cusp_lua_has_hole(r->L, lua_gettop(r->L), 0))
-    return hole_after(0);
+    return cusp_lua_fail_hole(0);
   if (length == 0 && has_keys(r->L))
     return cusp_fail(CUSP_EVALUE, "expected numbers at position %s, got %s, not a list",
                      position_text(r, depth), got_keys(r->L));
@@ -302,7 +131,7 @@ static cusp_status check(reader *r, int depth) {
     CUSP_TRY(status);
   }
   return cusp_lua_has_hole(r->L, lua_gettop(r->L), (lua_Unsigned)length)
-             ? hole_after((lua_Unsigned)length)
+             ? cusp_lua_fail_hole((lua_Unsigned)length)
              : CUSP_OK;
 }
 
@@ -592,118 +421,4 @@ int cusp_lua_tensor_from_data(lua_State *L) {
   }
   cusp_scope_close(scope);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "tensor");
-}
-
-/* ------------------------------------------------------------------ arrays to Lua data */
-
-static void push_element(lua_State *L, cusp_dtype dtype, const void *element) {
-  if (dtype == CUSP_STRING) {
-    cusp_text_view text = cusp_string_view(*(const cusp_string *)element);
-    lua_pushlstring(L, text.bytes, text.length);
-  } else if (dtype == CUSP_BOOL)
-    lua_pushboolean(L, *(const uint8_t *)element != 0);
-  else if (cusp_dtype_is_float(dtype))
-    lua_pushnumber(L, cusp_load_double(dtype, element));
-  else if (dtype == CUSP_UINT64 && cusp_load_int(dtype, element) < 0)
-    lua_pushnumber(L, cusp_load_double(dtype, element)); /* beyond Lua's integers */
-  else
-    lua_pushinteger(L, cusp_load_int(dtype, element));
-}
-
-static const char *element_at(const cusp_array *array, const char *from, int axis, int64_t i) {
-  return from + i * array->strides[axis] * (int64_t)cusp_dtype_size(array->dtype);
-}
-
-static void push_nested(lua_State *L, const cusp_array *array, const char *from, int axis) {
-  if (axis == array->shape.ndim) {
-    push_element(L, array->dtype, from);
-    return;
-  }
-  int64_t count = array->shape.size[axis];
-  lua_createtable(L, (int)count, 0);
-  for (int64_t i = 0; i < count; i++) {
-    push_nested(L, array, element_at(array, from, axis, i), axis + 1);
-    lua_rawseti(L, -2, i + 1);
-  }
-}
-
-static lua_Integer append_flat(lua_State *L, const cusp_array *array, const char *from, int axis,
-                               lua_Integer n) {
-  if (axis == array->shape.ndim) {
-    push_element(L, array->dtype, from);
-    lua_rawseti(L, -2, ++n);
-    return n;
-  }
-  for (int64_t i = 0; i < array->shape.size[axis]; i++)
-    n = append_flat(L, array, element_at(array, from, axis, i), axis + 1, n);
-  return n;
-}
-
-/* Of an array without elements the lists count, which are as many as the sizes before its empty
- * axis say. */
-static void check_countable(lua_State *L, const cusp_array *array, const char *function) {
-  cusp_shape full = array->shape;
-  int64_t count;
-  for (int axis = 0; axis < full.ndim; axis++)
-    if (full.size[axis] == 0)
-      full.ndim = axis;
-  if (cusp_shape_count_checked(&count, &full) != CUSP_OK || count > INT32_MAX)
-    cusp_lua_error(L, "%s: a tensor of shape %s is too large for a Lua table", function,
-                   cusp_shape_text(&array->shape));
-}
-
-/** t:tolist(): nested tables, or the value itself of a scalar. */
-int cusp_lua_tensor_tolist(lua_State *L) {
-  cusp_node *node = cusp_lua_check_value(L, 1, "tolist");
-  check_countable(L, &node->value, "tolist");
-  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
-  push_nested(L, &node->value, node->value.data, 0);
-  return 1;
-}
-
-/** t:flat(): one table in row-major order. */
-int cusp_lua_tensor_flat(lua_State *L) {
-  cusp_node *node = cusp_lua_check_value(L, 1, "flat");
-  check_countable(L, &node->value, "flat");
-  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
-  lua_createtable(L, (int)cusp_array_count(&node->value), 0);
-  append_flat(L, &node->value, node->value.data, 0, 0);
-  return 1;
-}
-
-/* The 0-based index along `axis` from the 1-based one at a stack index. */
-static int64_t check_position(lua_State *L, int index, int axis, int64_t size) {
-  int exact = 0;
-  lua_Integer i = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &exact) : 0;
-  if (!exact)
-    cusp_lua_error(L, "item: expected an integer for axis %d, got %s", axis + 1,
-                   cusp_lua_got(L, index));
-  if (i == 0 || i > size || i < -size)
-    cusp_lua_error(L,
-                   "item: index %lld is out of range for axis %d of size %lld (indices count from "
-                   "1, negative ones from the end)",
-                   (long long)i, axis + 1, (long long)size);
-  return i > 0 ? i - 1 : size + i;
-}
-
-/** t:item(): the one element; t:item(i, j, ...): the element at 1-based indices, negative ones from
- * the end. */
-int cusp_lua_tensor_item(lua_State *L) {
-  int indices = lua_gettop(L) - 1;
-  cusp_node *node = cusp_lua_check_value(L, 1, "item");
-  const cusp_array *array = &node->value;
-  if (indices <= 0 && cusp_array_count(array) != 1)
-    return cusp_lua_error(L,
-                          "item: needs a tensor of one element, or an index for each axis as in "
-                          "t:item(i, j); the shape is %s",
-                          cusp_shape_text(&array->shape));
-  if (indices > 0 && indices != array->shape.ndim)
-    return cusp_lua_error(L, "item: %d indices were given for a tensor of shape %s", indices,
-                          cusp_shape_text(&array->shape));
-  const char *element = array->data;
-  for (int axis = 0; axis < indices; axis++)
-    element = element_at(array, element, axis,
-                         check_position(L, axis + 2, axis, array->shape.size[axis]));
-  push_element(L, array->dtype, element);
-  return 1;
 }
