@@ -12,10 +12,11 @@
 -- @param[opt=0.001] learning_rate a number, a schedule, or a function without arguments
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
-local captures = require "cusp.captures"
 local clipping = require "cusp.optimizers.clipping"
+local compiled_update = require "cusp.optimizers.compiled_update"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local given_gradients = require "cusp.optimizers.given_gradients"
 local kinds = require "cusp.base.kinds"
 local lists = require "cusp.base.lists"
 local names = require "cusp.base.names"
@@ -27,7 +28,7 @@ local registry = require "cusp.base.registry"
 local replicas = require "cusp.base.replicas"
 local sharding = require "cusp.base.sharding"
 local stateless = require "cusp.base.stateless"
-local warnings = require "cusp.base.warnings"
+local weight_decay = require "cusp.optimizers.weight_decay"
 local whole = require "cusp.base.whole"
 
 local function is_schedule(value)
@@ -361,30 +362,9 @@ end
 
 ---------------------------------------------------------------- one update
 
-local function decays(self, variable)
-  local excluded = self.__own.excluded
-  if not excluded then return true end
-  if excluded.variables[variable] then return false end
-  local name = variable.name or variable.path or ""
-  for _, pattern in ipairs(excluded.names) do
-    if name:find(pattern, 1, true) or name:find(pattern) then return false end
-  end
-  return true
-end
-
 --- How much of a variable decays; nil for none.
 -- @local
 function Optimizer:decay_of(_) return self.weight_decay end
-
-local function apply_weight_decay(self, variables)
-  for _, variable in ipairs(variables) do
-    local decay = self:decay_of(variable)
-    if decay and decays(self, variable) then
-      self:assign(variable, variable
-        - variable * decay * ops.cast(self.learning_rate, variable.dtype))
-    end
-  end
-end
 
 --- Updates all variables. Override it for what has to happen once a step.
 -- @local
@@ -407,7 +387,7 @@ end
 
 local function update(self, gradients, variables)
   gradients = clipping.clip(self, gradients, variables)
-  apply_weight_decay(self, variables)
+  weight_decay.apply(self, variables)
   self:update_all(gradients, variables, self.learning_rate)
 end
 
@@ -487,94 +467,7 @@ local function apply_now(self, gradients, variables)
   engine.with_fields({self.__own, "shared", {}}, apply_sharing, self, gradients, variables)
 end
 
----------------------------------------------------------------- compiled updates of a loop of one's
----------------------------------------------------------------- own
-
--- What the plan of an update depends on besides variables and what it captures: which gradients
--- there are.
-local function plan_key(self, gradients, variables)
-  local parts = {}
-  for i, variable in ipairs(variables) do
-    parts[i] = self.__own.index[variable]
-      .. (gradients[i].dtype == variable.dtype and "" or gradients[i].dtype)
-  end
-  return table.concat(parts, ",")
-end
-
-local function trace_update(trace, self, gradients, variables)
-  local placeholders = {}
-  for i, gradient in ipairs(gradients) do
-    placeholders[i] = trace:placeholder(gradient.shape, gradient.dtype)
-  end
-  self:apply_gradients_now(placeholders, variables)
-  return trace:compile{}
-end
-
-local function apply_compiled(self, gradients, variables)
-  local compiled = self.__own.compiled
-  if not compiled then
-    compiled = {plans = {}, captured = captures.new(self.__name .. ".apply", {root = self})}
-    self.__own.compiled = compiled
-  end
-  local plans = compiled.plans
-  local key = compiled.captured:state() .. ";" .. plan_key(self, gradients, variables)
-  plans[key] = plans[key]
-    or compiled.captured:trace(engine.traced, trace_update, self, gradients, variables)
-  plans[key](table.unpack(gradients))
-end
-
-local warned = setmetatable({}, {__mode = "k"})
-
-local function drop_missing(self, gradients, variables)
-  local kept, kept_variables, missing = {}, {}, {}
-  for i, variable in ipairs(variables) do
-    local gradient = gradients[i]
-    if gradient == nil or gradient == false or gradient == null then
-      missing[#missing + 1] = variable.path or variable.name or "variable " .. i
-    else
-      kept[#kept + 1], kept_variables[#kept_variables + 1] = gradient, variable
-    end
-  end
-  if #kept == 0 then
-    errors.raise("%s.apply: there is no gradient for any variable", self.__name)
-  end
-  if #missing > 0 and not warned[self] then
-    warned[self] = true
-    warnings.warn("no gradient of the loss with respect to %s; these stay as they are",
-      table.concat(missing, ", "))
-  end
-  return kept, kept_variables
-end
-
-local function check_known(self, variables)
-  for i, variable in ipairs(variables) do
-    if not engine.is_variable(variable) then
-      errors.raise("%s.apply: variable %d should be a variable, got %s", self.__name, i,
-        errors.describe(variable))
-    end
-    if not self.__own.index[variable] then
-      errors.raise(
-        "%s.apply: variable %d (%s) is not among those that the optimizer was built with; use "
-        .. "another optimizer for another "
-        .. "set, or compile the model with a new one", self.__name, i,
-        plain.tostring(variable.path or variable.name))
-    end
-  end
-end
-
-local function check_gradients(self, gradients, variables)
-  for i, gradient in ipairs(gradients) do
-    if type(gradient) ~= "userdata" then
-      errors.raise("%s.apply: gradient %d should be a tensor, got %s", self.__name, i,
-        errors.describe(gradient))
-    end
-    if errors.shape(gradient.shape) ~= errors.shape(variables[i].shape) then
-      errors.raise("%s.apply: gradient %d has shape %s, but its variable %s has shape %s",
-        self.__name, i, errors.shape(gradient.shape),
-        plain.tostring(variables[i].path or variables[i].name), errors.shape(variables[i].shape))
-    end
-  end
-end
+---------------------------------------------------------------- updates of a loop of one's own
 
 --- The update itself, for gradients that are all there; within a trace it becomes part of it.
 Optimizer.apply_gradients_now = apply_now
@@ -594,28 +487,16 @@ function Optimizer:apply(...)
     end
     variables = self.__own.trainable_variables
   end
-  local most = #gradients
-  for i in pairs(gradients) do
-    if math.type(i) ~= "integer" then
-      errors.raise("%s.apply: the gradients should be a list, got a table with the key %s",
-        self.__name, errors.describe(i))
-    end
-    most = math.max(most, i)
-  end
-  if most > #variables then
-    errors.raise("%s.apply: %d gradients for %d variables", self.__name, most, #variables)
-  end
+  given_gradients.check_list(self, gradients, variables)
   if #variables == 0 then return end
   self:ensure_built(variables)
-  check_known(self, variables)
-  gradients, variables = drop_missing(self, gradients, variables)
-  check_gradients(self, gradients, variables)
+  gradients, variables = given_gradients.of_variables(self, gradients, variables)
   if replicas.active then gradients = replicas.means(gradients, variables) end
   -- A plan cannot hold what a function says anew each time.
   if engine.tracing() or type(self.__own.learning_rate) == "function" then
     self:apply_gradients_now(gradients, variables)
   else
-    apply_compiled(self, gradients, variables)
+    compiled_update(self, gradients, variables)
   end
 end
 
@@ -676,13 +557,7 @@ local bind_exclude = arguments.binder("exclude_from_weight_decay", {
 -- @tparam[opt] {Variable,...} var_list
 -- @tparam[opt] {string,...} var_names parts of their names, or Lua patterns
 function Optimizer:exclude_from_weight_decay(...)
-  local variables, wanted = bind_exclude(...)
-  if self.built then
-    errors.raise("%s: exclude_from_weight_decay comes before the first update", self.__name)
-  end
-  local excluded = {variables = {}, names = wanted or {}}
-  for _, variable in ipairs(variables or {}) do excluded.variables[variable] = true end
-  self.__own.excluded = excluded
+  weight_decay.exclude(self, bind_exclude(...))
 end
 
 --- Gives variables the values that are meant for use after training: their moving averages, with
