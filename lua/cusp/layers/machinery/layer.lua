@@ -25,13 +25,12 @@ local input_spec = require "cusp.layers.machinery.input_spec"
 local kinds = require "cusp.base.kinds"
 local lists = require "cusp.base.lists"
 local names = require "cusp.base.names"
+local new_weight = require "cusp.layers.machinery.new_weight"
 local null = require "cusp.base.null"
 local Object = require "cusp.base.class"
 local ordered = require "cusp.base.ordered"
-local parallel = require "cusp.layers.machinery.parallel"
 local policy = require "cusp.layers.machinery.policy"
 local remat = require "cusp.layers.machinery.remat"
-local rooms = require "cusp.base.rooms"
 local shapes = require "cusp.base.shape"
 local gathering = require "cusp.base.gathering"
 local sharding = require "cusp.base.sharding"
@@ -146,51 +145,6 @@ Layer.__call = calling.call
 
 ---------------------------------------------------------------- weights
 
-local add_weight_parameters = {
-  {"shape", "shape", optional = true, allow_integer = true},
-  {"initializer", "any", optional = true}, {"dtype", "dtype", optional = true},
-  {"trainable", "boolean", default = true}, {"autocast", "boolean", default = true},
-  {"regularizer", "any", optional = true},
-  {"constraint", "any", optional = true}, {"aggregation", "string", optional = true},
-  {"overwrite_with_gradient", "boolean", default = false}, {"name", "string", optional = true},
-}
-
-local function resolve(namespace, value)
-  if value == nil or value == null then return nil end
-  return rooms.get(namespace).get(value)
-end
-
-local function default_initializer(dtype)
-  return policy.is_float(dtype) and "glorot_uniform" or "zeros"
-end
-
-local function available_bytes()
-  local file = io.open "/proc/meminfo"
-  local text = file and file:read "a"
-  if file then file:close() end
-  local kilobytes = text and text:match "MemAvailable:%s*(%d+)"
-  return kilobytes and tonumber(kilobytes) * 1024 or math.huge
-end
-
-local much = 1 << 30 -- bytes; below, it is not worth asking what there is
-
---- Raises for a weight that memory cannot hold: asked for, it might be promised and end the program
--- when it is filled.
-local function check_memory(self, name, shape, dtype)
-  local bytes = (tonumber(dtype:match "%d+$") or 8) / 8
-  for _, size in ipairs(shape) do bytes = bytes * size end
-  if bytes < much or bytes < available_bytes() then return end
-  errors.raise("%s (%s): the weight '%s' of shape %s would take %.3g GB, more than there is memory",
-    self.name, class_name(self), name,
-    shapes.tostring(shape), bytes / 1e9)
-end
-
--- Whether an initializer is the library's: what it draws may wait until it is asked for.
-local function is_library(initializer)
-  local class = Object.class_of(initializer)
-  return class ~= nil and class.__library == true
-end
-
 --- Makes a variable of the layer.
 -- @tparam table shape
 -- @param[opt] initializer by default glorot_uniform (zeros for dtypes that are not floating-point)
@@ -203,42 +157,7 @@ end
 -- @usage self.kernel = self:add_weight{name = "kernel", shape = {4, 2}, initializer = "uniform"}
 function Layer:add_weight(...)
   prepare(self)
-  -- Keras 2's order
-  if type((...)) == "string" then return self:add_weight({name = (...), shape = select(2, ...)}) end
-  local args = arguments.bind_named(self.name .. ".add_weight", add_weight_parameters, true, ...)
-  local shape, dtype, trainable = args.shape or {}, args.dtype, args.trainable
-  local name = args.name or "variable"
-  if type(shape) == "number" then shape = {shape} end
-  dtype = dtype or self.__own.policy.variable
-  if not shapes.is_known(shape) then
-    errors.raise(
-      "%s (%s): the weight '%s' would have the shape %s; a weight needs known sizes, so the "
-      .. "input's must be known",
-      self.name, class_name(self), name, shapes.tostring(shape))
-  end
-  check_memory(self, name, shape, dtype)
-  local initializer = require("cusp.initializers").get(args.initializer
-    or default_initializer(dtype))
-  local path = names.path(name)
-  args.regularizer = resolve("regularizers", args.regularizer)
-  args.constraint = resolve("constraints", args.constraint)
-  local known = sharding.of_new(path, shape)
-  if known then parallel.check(self, args, path, known) end
-  local variable = engine.untraced(function()
-    local value = initializer(shape, {dtype = dtype})
-    local settings = {dtype = dtype, trainable = trainable, deferred = is_library(initializer)}
-    return known and sharding.variable(value, settings, known) or engine.variable(value, settings)
-  end)
-  if known then self.__own.divided = true end
-  variable.name, variable.path = name, path
-  if args.overwrite_with_gradient then variable.overwrite_with_gradient = true end
-  if not args.autocast then variable.keeps_dtype = true end
-  variable.regularizer, variable.constraint = args.regularizer, args.constraint
-  local own = self.__own.weights
-  own[#own + 1] = {variable = variable, trainable = trainable}
-  -- frozen before it was built
-  if trainable and not self.trainable then variable.trainable = false end
-  return variable
+  return new_weight(self, ...)
 end
 
 --- As `add_weight`.
