@@ -2,14 +2,9 @@
 local Folder = require "spec.support.folder"
 local cusp = require "cusp"
 local text_files = require "spec.support.text_files"
+local message = require "spec.support.message"
 
 local applications, null, ops = cusp.applications, cusp.null, cusp.ops
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(text)
-end
 
 -- The message where Keras's cache is empty.
 local function without_files(f, ...)

@@ -1,10 +1,5 @@
 local arguments = require "cusp.base.arguments"
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
+local message = require "spec.support.message"
 
 describe("arguments.bind", function()
   local std = arguments.binder("std", "x, axis: axes = nil, keepdims: bool = false")

@@ -1,6 +1,7 @@
 local Object = require "cusp.base.class"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
+local message = require "spec.support.message"
 
 local Base = Object:extend("SpecBase", {
   config = {
@@ -16,12 +17,6 @@ local Dense = Base:extend("SpecDense", {
   },
 })
 local Reshape = Base:extend("SpecReshape", {config = {{"target_shape", "shape"}}})
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
 
 describe("a class", function()
   it("takes positional, keyword and mixed arguments", function()

@@ -1,12 +1,7 @@
 local cusp = require "cusp"
 local registry = require "cusp.base.registry"
 local Object = require "cusp.base.class"
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
+local message = require "spec.support.message"
 
 describe("serialised forms", function()
   it("carry module, class name and configuration", function()

@@ -3,17 +3,12 @@
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local launch = require "spec.support.launch"
+local message = require "spec.support.message"
 local ops, tensor = cusp.ops, cusp.tensor
 
 local function same(expected, result)
   assert.equal("bool", result.dtype)
   assert.same(expected, result:tolist())
-end
-
-local function message(f)
-  local ok, err = pcall(f)
-  assert.is_false(ok)
-  return tostring(err)
 end
 
 local script = [[

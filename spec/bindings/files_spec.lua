@@ -2,6 +2,7 @@ local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local files = require "cusp.engine".files
 local text_files = require "spec.support.text_files"
+local message_of = require "spec.support.message"
 
 local function contents(path)
   local file = io.open(path, "rb")
@@ -12,12 +13,6 @@ local function contents(path)
 end
 
 local put = text_files.write
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 describe("files.crc32c", function()
   it("gives the values of RFC 3720", function()

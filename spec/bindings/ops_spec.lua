@@ -1,11 +1,6 @@
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops, tensor = engine.ops, engine.tensor
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
 
 describe("the function of a row", function()
   local x = tensor({{1, 2, 3}, {4, 5, 6}})

@@ -1,11 +1,6 @@
 local cusp = require "cusp"
 local engine = require "cusp.engine"
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
+local message = require "spec.support.message"
 
 describe("engine.tape", function()
   it("gives gradients of watched tensors and of variables", function()

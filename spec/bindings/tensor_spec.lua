@@ -1,11 +1,6 @@
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local tensor = engine.tensor
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
 
 describe("engine.tensor", function()
   it("chooses the dtype from the values", function()

@@ -1,10 +1,5 @@
 local engine = require "cusp.engine"
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
+local message = require "spec.support.message"
 
 describe("engine.variable", function()
   it("holds a value that changes", function()

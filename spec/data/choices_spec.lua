@@ -1,4 +1,5 @@
 local cusp = require "cusp"
+local fails = require "spec.support.fails"
 local Dataset = cusp.data.Dataset
 
 local function all(dataset)
@@ -10,12 +11,6 @@ end
 local function sorted(list)
   table.sort(list)
   return list
-end
-
-local function fails(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(text, 1, true), tostring(message))
 end
 
 local function two() return {Dataset.range(3), Dataset.range(10, 14)} end

@@ -1,24 +1,12 @@
 local cusp = require "cusp"
+local fails = require "spec.support.fails"
+local plain = require "spec.support.plain"
 local Dataset = cusp.data.Dataset
-
-local function plain(value)
-  if type(value) == "userdata" then return value:tolist() end
-  if type(value) ~= "table" then return value end
-  local result = {}
-  for key, item in pairs(value) do result[key] = plain(item) end
-  return result
-end
 
 local function all(dataset)
   local list = {}
   for a, b in dataset:iterate() do list[#list + 1] = b == nil and plain(a) or plain{a, b} end
   return list
-end
-
-local function fails(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(text, 1, true), tostring(message))
 end
 
 -- {1}, {2, 2}, {3, 3, 3}, ...

@@ -1,14 +1,9 @@
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local mutate = require "spec.support.mutate"
+local fails = require "spec.support.fails"
 local data = cusp.data
 local folder = "spec/fixtures/data/"
-
-local function fails(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(text, 1, true), tostring(message))
-end
 
 local function with_file(text, f)
   local path = os.tmpname()

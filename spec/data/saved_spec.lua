@@ -1,12 +1,7 @@
 local cusp = require "cusp"
 local engine = require "cusp.engine"
+local fails = require "spec.support.fails"
 local Dataset = cusp.data.Dataset
-
-local function fails(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(text, 1, true), tostring(message))
-end
 
 local function with_folder(f)
   local folder = os.tmpname()

@@ -1,10 +1,5 @@
 local json = require "cusp.formats.json"
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
+local message = require "spec.support.message"
 
 describe("json", function()
   it("keeps null, empty lists and objects, key order and numbers", function()

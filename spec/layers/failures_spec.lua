@@ -1,13 +1,8 @@
 --- What fails when values are computed is told in the name of what the user called: the layer, and
 -- within it the operation; at the line of that call.
 local cusp = require "cusp"
+local message_of = require "spec.support.message"
 local layers, ops = cusp.layers, cusp.ops
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 local function integers(t) return cusp.tensor(t, {dtype = "int32"}) end
 

@@ -1,12 +1,7 @@
 local cusp = require "cusp"
 local masks = require "cusp.base.masks"
+local message_of = require "spec.support.message"
 local layers, ops = cusp.layers, cusp.ops
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 describe("a layer", function()
   it("makes its weights at the first call, in Keras's order, with paths", function()
@@ -153,7 +148,7 @@ describe("what a layer says of mistakes", function()
   it("names the layer, what it expected and what came", function()
     local layer = layers.Dense{3, name = "head"}
     layer(cusp.ones{2, 4})
-    local message = message_of(layer, cusp.ones{2, 5})
+    local message = message_of(function() layer(cusp.ones{2, 5}) end)
     assert.matches("head %(Dense%): expected size 4 in axis %-1", message)
     assert.matches("%[2, 5%]", message)
     assert.matches("layer_spec.lua:%d+", message)

@@ -1,11 +1,6 @@
 local cusp = require "cusp"
+local message_of = require "spec.support.message"
 local layers, ops, Model = cusp.layers, cusp.ops, cusp.Model
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 local function close(a, b)
   return ops.max(ops.abs(a - b)):item() < 1e-6

@@ -1,12 +1,7 @@
 --- Tensors made from numbers.
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops = engine.ops
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(text)
-end
 
 describe("a range", function()
   it("has the dtype of its numbers", function()

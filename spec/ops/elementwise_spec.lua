@@ -1,12 +1,7 @@
 --- Elementwise arithmetic: dtypes of results, edges of functions, broadcasting, messages.
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops = engine.ops
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(text)
-end
 
 local function tensor(dtype, data) return engine.tensor(data or {1, 2, 3}, {dtype = dtype}) end
 

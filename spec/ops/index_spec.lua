@@ -1,12 +1,7 @@
 --- Reading and writing at positions, which count from 0 and are never out of bounds.
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops = engine.ops
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(text)
-end
 
 local matrix = engine.tensor{{1, 2, 3}, {4, 5, 6}}
 

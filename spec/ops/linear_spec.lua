@@ -1,5 +1,6 @@
 --- Products: every layout compared with explicit sums, dtypes, batches, errors.
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops = engine.ops
 
 local function values(shape, dtype, seed)
@@ -21,12 +22,6 @@ local function product(a, b)
     end
   end
   return result
-end
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
 end
 
 describe("matmul", function()

@@ -1,15 +1,10 @@
 --- Random rows: numbers that depend only on the key, their statistics, dropout's gradient, bad
 -- arguments.
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops = engine.ops
 
 local function key(seed, draw) return engine.tensor({seed, draw or 0}, {dtype = "uint64"}) end
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
 
 --- Mean and variance within 5 standard errors; `kurtosis` is the distribution's.
 local function check(values, mean, variance, kurtosis)

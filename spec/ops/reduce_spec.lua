@@ -1,12 +1,7 @@
 --- Reductions: dtypes, axes, empty axes, NaN, and operations composed of them.
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops = engine.ops
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(text)
-end
 
 local matrix = engine.tensor{{1, 2, 3}, {4, 5, 6}}
 local nan = 0 / 0

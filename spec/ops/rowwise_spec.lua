@@ -1,6 +1,7 @@
 --- Softmax and cross-entropies: compared with explicit sums, at extremes, along any axes, including
 -- long rows.
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops = engine.ops
 
 local function near(expected, got, tolerance)
@@ -12,12 +13,6 @@ local function near(expected, got, tolerance)
   else
     assert.near(expected, got, (tolerance or 1e-6) * math.max(1, math.abs(expected)))
   end
-end
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
 end
 
 local function softmax(row)

@@ -1,13 +1,8 @@
 --- Moving elements: views, slices, repetition, padding, joining and splitting, also on views of
 -- views.
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops = engine.ops
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(text)
-end
 
 local matrix = engine.tensor{{1, 2, 3}, {4, 5, 6}}
 

@@ -1,12 +1,7 @@
 --- Sorting: every dtype, NaN and signed zeros, stability, long rows; searching.
 local engine = require "cusp.engine"
+local message = require "spec.support.message"
 local ops = engine.ops
-
-local function message(f, ...)
-  local ok, text = pcall(f, ...)
-  assert.is_false(ok)
-  return text
-end
 
 local function scattered(n, spread)
   local data, state = {}, 1

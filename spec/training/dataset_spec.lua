@@ -1,4 +1,5 @@
 local cusp = require "cusp"
+local fails = require "spec.support.fails"
 local layers = cusp.layers
 local Dataset = cusp.data.Dataset
 
@@ -18,12 +19,6 @@ local function losses(data, options)
   options = options or {}
   options[1], options.verbose, options.epochs = data, 0, options.epochs or 3
   return make_model():fit(options).history.loss
-end
-
-local function fails(text, f)
-  local ok, message = pcall(f)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(text, 1, true), tostring(message))
 end
 
 local function near(a, b)

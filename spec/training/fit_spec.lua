@@ -2,6 +2,7 @@
 -- wrong input.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
+local message_of = require "spec.support.message"
 local layers = cusp.layers
 
 local x, y, ids
@@ -14,12 +15,6 @@ local function new_model(options)
   model:compile(options
     or {optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = {"accuracy"}})
   return model
-end
-
-local function message_of(f)
-  local ok, message = pcall(f)
-  assert.is_false(ok)
-  return tostring(message)
 end
 
 before_each(function()

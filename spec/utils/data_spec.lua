@@ -1,13 +1,8 @@
 local cusp = require "cusp"
+local fails = require "spec.support.fails"
 local utils = cusp.utils
 local Dataset = cusp.data.Dataset
 local folder = "spec/fixtures/data/"
-
-local function fails(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(text, 1, true), tostring(message))
-end
 
 local function expected()
   local handle <close> = io.open(folder .. "pictures.json")

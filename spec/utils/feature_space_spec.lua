@@ -2,6 +2,7 @@
 local cusp = require "cusp"
 local raises = require "spec.support.raises"
 local folder = require "spec.support.folder"
+local plain = require "spec.support.plain"
 
 local FeatureSpace, layers, Dataset = cusp.utils.FeatureSpace, cusp.layers, cusp.data.Dataset
 local fixtures = "spec/fixtures/strings/"
@@ -9,14 +10,6 @@ local fixtures = "spec/fixtures/strings/"
 local function decode(name)
   local file <close> = assert(io.open(fixtures .. name))
   return cusp.json.decode(file:read "a")
-end
-
-local function plain(value)
-  if type(value) == "userdata" then return value:tolist() end
-  if type(value) ~= "table" then return value end
-  local result = {}
-  for key, item in pairs(value) do result[key] = plain(item) end
-  return result
 end
 
 local function check(path, got, want)

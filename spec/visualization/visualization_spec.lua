@@ -1,13 +1,8 @@
 -- Pictures with boxes and masks; expected masks are what Keras draws.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
+local message = require "spec.support.message"
 local ops, visualization = cusp.ops, cusp.visualization
-
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
 
 local function size_of(path)
   local picture = cusp.utils.load_img(path)

@@ -2,6 +2,7 @@ local cusp = require "cusp"
 local engine = require "cusp.engine"
 local hdf5 = require "cusp.formats.hdf5"
 local mutate = require "spec.support.mutate"
+local message_of = require "spec.support.message"
 
 local fixtures = "spec/fixtures/hdf5/"
 
@@ -18,12 +19,6 @@ local function assert_tensor(expected, got)
   assert.same(expected.shape, got.shape)
   assert.equal(expected.dtype, got.dtype)
   assert.same(expected:tolist(), got:tolist())
-end
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(message)
 end
 
 describe("cusp.hdf5 reads", function()

@@ -3,17 +3,12 @@ local engine = require "cusp.engine"
 local folders = require "spec.support.folder"
 local hdf5 = require "cusp.formats.hdf5"
 local mutate = require "spec.support.mutate"
+local message_of = require "spec.support.message"
 
 local all_dtypes = {
   "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16",
   "bfloat16", "float32", "float64",
 }
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(message)
-end
 
 local function assert_tensor(expected, got)
   assert.same(expected.shape, got.shape)

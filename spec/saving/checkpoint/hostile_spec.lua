@@ -9,6 +9,7 @@ local mutate = require "spec.support.mutate"
 local object_graph = require "cusp.saving.checkpoint.object_graph"
 local protobuf = require "cusp.formats.protobuf"
 local sorted_table = require "cusp.saving.checkpoint.sorted_table"
+local message_of = require "spec.support.message"
 local layers = cusp.layers
 
 -- seconds for a file of a few kilobytes, also under sanitizers on a busy machine
@@ -28,12 +29,6 @@ local function bytes_of(model)
     parts[#parts + 1] = variable.value:tobytes()
   end
   return table.concat(parts, "|")
-end
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
 end
 
 local out = folder.new()

@@ -2,13 +2,8 @@ local checkpoint = require "cusp.saving.checkpoint"
 local cusp = require "cusp"
 local files = require "cusp.engine".files
 local folder = require "spec.support.folder"
+local message_of = require "spec.support.message"
 local layers = cusp.layers
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 local function dense(units)
   return cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(units or 4, {name = "hidden"}),
