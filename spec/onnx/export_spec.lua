@@ -251,7 +251,29 @@ describe("cusp.onnx.export", function()
       {external_data = true})
     assert.is_true(exists(path .. ".data"))
     assert.error_matches(function() model:export(scope.path .. "/absent/m.onnx") end, "^export: ")
-    assert.error_matches(function() model:export(path, {format = "tf_saved_model"}) end,
-      'export: argument \'format\' should be one of "onnx"')
+    cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(2)}:export{scope.path .. "/any",
+      format = "onnx", opset_version = 14}
+    assert.is_true(exists(scope.path .. "/any"))
+  end)
+
+  it("refuses the formats that it does not write", function()
+    local scope <close> = require("spec.support.folder").new()
+    local model = cusp.Sequential{cusp.Input{shape = {3}}, cusp.layers.Dense(2)}
+    local function fails(pattern, name, options)
+      assert.error_matches(function() model:export(scope.path .. name, options) end,
+        "^export: .*" .. pattern)
+    end
+    fails('"litert" cannot be written, only "onnx"; .*onnx2tf', "/m.tflite")
+    fails('"torch" cannot be written', "/m.PT2")
+    fails('"tf_saved_model" cannot be written.*let Keras export it', "/m.onnx",
+      {format = "tf_saved_model"})
+    fails('"openvino" cannot be written.*which OpenVINO reads', "/m", {format = "openvino"})
+    fails("model:export_c writes .c files", "/m.c")
+    fails("model:save writes .keras files", "/m.keras")
+    fails('expected a name that ends in .onnx, or format = "onnx"', "/folder")
+    fails("argument 'format' should be one of \"tf_saved_model\", \"onnx\"", "/m.onnx",
+      {format = "pickle"})
+    fails("an input_signature cannot be given", "/m.onnx", {input_signature = {}})
+    assert.same({}, require("cusp.engine").files.list(scope.path))
   end)
 end)

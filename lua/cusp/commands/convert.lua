@@ -36,8 +36,11 @@ local function check_generation(given, format)
   if given["weights-only"] and format ~= "h5" then
     errors.raise "--weights-only is for a .h5 file, which may hold a whole model"
   end
-  if (given.main or given.int8) and format ~= "c" then
-    errors.raise("--%s is for a .c file", given.main and "main" or "int8")
+  for _, row in ipairs{{"main", "c"}, {"int8", "c"}, {"opset", "onnx"},
+    {"external-data", "onnx"}} do
+    if given[row[1]] and format ~= row[2] then
+      errors.raise("--%s is for a .%s file", row[1], row[2])
+    end
   end
 end
 
@@ -80,7 +83,10 @@ local function text_of(model, format, given)
 end
 
 -- A file for predictions: what training needs is not looked for.
-local function write_onnx(model, path) require("cusp.onnx").export(model, path) end
+local function write_onnx(model, given)
+  require("cusp.onnx").export(model, given.B, {opset = given.opset,
+    external_data = given["external-data"]})
+end
 
 -- Writes the model; the text of a configuration, for reading it again.
 local function write(model, path, format, given)
@@ -197,7 +203,7 @@ local function run(given)
   if is_text[format] or is_whole[format] and not given["weights-only"] then
     return write_checked(model, kind, format, given)
   end
-  if format == "onnx" then return write_onnx(model, given.B) end
+  if format == "onnx" then return write_onnx(model, given) end
   report(lost_by_kind(model, kind, format, given), given)
   write(model, given.B, format, given)
 end
@@ -216,6 +222,9 @@ return {
     {"keras2", "flag", about = "as tf.keras 2 reads it"},
     {"keras3", "flag", about = "as Keras 3 reads it"},
     {"weights-only", "flag", about = "a .h5 file of weights alone, in tf.keras 2's layout"},
+    {"opset", "integer", value = "N",
+      about = "version of the operators of an .onnx file, 13 to 22 (17)"},
+    {"external-data", "flag", about = "an .onnx file with its weights in B.data beside it"},
     {"main", "flag", about = "a .c file that is a program: --self-test, or numbers on stdin"},
     {"int8", "flag", about = "a .c file with a byte for each weight"},
     files.require_option,

@@ -367,9 +367,13 @@ function getters.output_names(self)
   return graph and names_of(graph.outputs)
 end
 
-local bind_export = arguments.binder("export", {
-  {"filepath", "string"}, {"format", "choice", choices = {"onnx"}, default = "onnx"},
-  {"opset", "integer", default = 17}, {"external_data", "boolean", optional = true},
+local bind_export = arguments.named_binder("export", {
+  {"filepath", "string"},
+  {"format", "choice", optional = true,
+    choices = {"tf_saved_model", "onnx", "openvino", "litert", "torch"}},
+  {"verbose", "boolean", optional = true}, {"input_signature", "any", optional = true},
+  {"opset_version", "integer", optional = true}, {"opset", "integer", default = 17},
+  {"external_data", "boolean", optional = true},
 }, false)
 
 local get_layer_parameters = {{"name", "any", optional = true},
@@ -455,18 +459,19 @@ for _, name in ipairs{"save", "save_weights", "load_weights"} do
   Model[name] = function(self, ...) return rooms.get("saving.methods")[name](self, ...) end
 end
 
---- Writes what the model predicts for other runtimes (Keras's `export`): as an ONNX file.
--- @tparam string filepath
--- @tparam[opt="onnx"] string format "onnx"; of Keras's others there is none
--- @tparam[opt=17] integer opset version of ONNX's operators, 13 to 22
+--- Writes what the model predicts for other runtimes: as an ONNX file.
+-- @tparam string filepath ends in ".onnx", where `format` is not given
+-- @tparam[opt] string format "onnx"; Keras's others cannot be written
+-- @tparam[opt=false] boolean verbose whether to print where the file is
+-- @tparam[opt=17] integer opset_version version of ONNX's operators, 13 to 22; also `opset`
 -- @tparam[opt] boolean external_data whether weights go into a file beside, `filepath .. ".data"`;
 -- by default where they have nearly 2 GB or more
--- @raise if something in the model cannot be said in ONNX; nothing is written then
+-- @raise for another format, and if something in the model cannot be said in ONNX; nothing is
+-- written then
 -- @usage model:export "model.onnx"
 function Model:export(...)
   require("cusp.training.checks").receiver(self, "export")
-  local filepath, _, opset, beside = bind_export(...)
-  rooms.get("onnx").export(self, filepath, {opset = opset, external_data = beside})
+  require "cusp.models.export"(self, bind_export(...))
 end
 engine.name_function(Model.export, "export")
 
