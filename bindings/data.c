@@ -210,25 +210,21 @@ static cusp_reader **check_list(lua_State *L, int *count, const char *function) 
   return readers;
 }
 
-/** zip{rows, ...}: their columns side by side. */
-static int zip(lua_State *L) {
+static int join(lua_State *L, const char *function,
+                cusp_status (*make)(cusp_reader **, int, cusp_reader *const *)) {
   int count;
-  cusp_reader **readers = check_list(L, &count, "zip");
+  cusp_reader **readers = check_list(L, &count, function);
   cusp_lua_rows *box = cusp_lua_new_rows(L);
   keep_alive(L, 1);
-  cusp_status status = cusp_reader_zip(&box->reader, count, readers);
+  cusp_status status = make(&box->reader, count, readers);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
 }
 
+/** zip{rows, ...}: their columns side by side. */
+static int zip(lua_State *L) { return join(L, "zip", cusp_reader_zip); }
+
 /** concatenate{rows, ...}: one after another. */
-static int concatenate(lua_State *L) {
-  int count;
-  cusp_reader **readers = check_list(L, &count, "concatenate");
-  cusp_lua_rows *box = cusp_lua_new_rows(L);
-  keep_alive(L, 1);
-  cusp_status status = cusp_reader_concatenate(&box->reader, count, readers);
-  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
-}
+static int concatenate(lua_State *L) { return join(L, "concatenate", cusp_reader_concatenate); }
 
 /** cache(rows): kept in memory once they were read. */
 static int cache(lua_State *L) {

@@ -240,6 +240,13 @@ size_t cusp_lapack_eigh_scratch(cusp_dtype dtype, int n) {
   return rounded((size_t)lwork * cusp_dtype_size(dtype)) + (size_t)liwork * sizeof(int);
 }
 
+static cusp_status check_eigenvalues(int info) {
+  if (info == 0)
+    return CUSP_OK;
+  return cusp_fail(CUSP_EBACKEND,
+                   "the eigenvalues did not converge; the matrix may hold NaN or infinity");
+}
+
 cusp_status cusp_lapack_eigh(cusp_dtype dtype, int n, void *a, void *values, void *scratch) {
   int lwork, liwork, info, ld = leading(n);
   eigh_work(dtype, n, &lwork, &liwork);
@@ -247,10 +254,7 @@ cusp_status cusp_lapack_eigh(cusp_dtype dtype, int n, void *a, void *values, voi
       entered = cusp_blas_enter();
   of(dtype)->syevd("V", "L", &n, a, &ld, values, scratch, &lwork, iwork, &liwork, &info, 1, 1);
   cusp_blas_leave(entered);
-  return info == 0
-             ? CUSP_OK
-             : cusp_fail(CUSP_EBACKEND,
-                         "the eigenvalues did not converge; the matrix may hold NaN or infinity");
+  return check_eigenvalues(info);
 }
 
 static int eig_work(cusp_dtype dtype, int n) {
@@ -281,10 +285,7 @@ cusp_status cusp_lapack_eig(cusp_dtype dtype, int n, void *a, void *values_re, v
                     &lwork, &info, 1, 1);
     cusp_blas_leave(entered);
   }
-  return info == 0
-             ? CUSP_OK
-             : cusp_fail(CUSP_EBACKEND,
-                         "the eigenvalues did not converge; the matrix may hold NaN or infinity");
+  return check_eigenvalues(info);
 }
 
 static const char *svd_job(bool vectors, bool full) { return !vectors ? "N" : full ? "A" : "S"; }

@@ -222,6 +222,16 @@ cusp_status cusp_node_new(cusp_node **out, const cusp_op *op, int n_inputs,
   return CUSP_OK;
 }
 
+/* Finishes a node and gives it away; frees it where that fails. */
+static cusp_status hand_over(cusp_node **out, cusp_node *node) {
+  cusp_status status = finish(node);
+  if (status == CUSP_OK)
+    *out = node;
+  else
+    cusp_node_release(node);
+  return status;
+}
+
 cusp_status cusp_node_of_types(cusp_node **out, const cusp_op *op, int n_inputs,
                                cusp_node *const *inputs, const cusp_attr *attr, int n_outputs,
                                const cusp_type *types) {
@@ -236,13 +246,7 @@ cusp_status cusp_node_of_types(cusp_node **out, const cusp_op *op, int n_inputs,
   for (int i = 0; node->types && i < n_outputs; i++)
     node->types[i] = types[i];
   adopt_inputs(node, inputs);
-  cusp_status status = finish(node);
-  if (status != CUSP_OK) {
-    cusp_node_release(node);
-    return status;
-  }
-  *out = node;
-  return CUSP_OK;
+  return hand_over(out, node);
 }
 
 cusp_status cusp_node_pick(cusp_node **out, cusp_node *node, int index) {
@@ -263,13 +267,7 @@ cusp_status cusp_node_pick(cusp_node **out, cusp_node *node, int index) {
   result->type = node->types[index];
   result->output_index = (int16_t)index;
   adopt_inputs(result, &node);
-  cusp_status status = finish(result);
-  if (status != CUSP_OK) {
-    cusp_node_release(result);
-    return status;
-  }
-  *out = result;
-  return CUSP_OK;
+  return hand_over(out, result);
 }
 
 cusp_status cusp_node_leaf(cusp_node **out, const cusp_array *value) {

@@ -13,7 +13,7 @@
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local plain = require "cusp.base.plain"
+local lists = require "cusp.base.lists"
 
 local tfrecord = {}
 
@@ -269,16 +269,14 @@ function tfrecord.encode_example(features)
     errors.raise("tfrecord.encode_example: expected a table of features by name, got %s",
       errors.describe(features))
   end
-  local names, entries = {}, {}
+  local entries = {}
   for name in pairs(features) do
     if type(name) ~= "string" then
       errors.raise("tfrecord.encode_example: names of features should be strings, got %s",
         errors.describe(name))
     end
-    names[#names + 1] = name
   end
-  plain.sort(names)
-  for i, name in ipairs(names) do
+  for i, name in ipairs(lists.keys(features)) do
     entries[i] = {key = name, value = feature(name, features[name])}
   end
   return require("cusp.formats.protobuf").encode("tensorflow.Example",

@@ -1,6 +1,7 @@
 --- Hyperparameters for TensorBoard's page that compares runs.
 -- @module cusp.summary.hparams
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local plain = require "cusp.base.plain"
 local protobuf = require "cusp.formats.protobuf"
 
@@ -30,16 +31,13 @@ local function value_of(name, value)
 end
 
 local function sorted_names(values)
-  local names = {}
   for name in pairs(values) do
     if type(name) ~= "string" then
       errors.raise("summary.hparams: expected values by name, got the key %s",
         errors.describe(name))
     end
-    names[#names + 1] = name
   end
-  plain.sort(names)
-  return names
+  return lists.keys(values)
 end
 
 -- Equal parameters give the same name (FNV-1a, 64 bits), so that their runs appear as one trial.
