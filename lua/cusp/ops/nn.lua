@@ -241,34 +241,43 @@ end
 -- Effectively log(0), but finite, so that gradients are finite.
 local log_epsilon = -1e5
 
+-- The logarithms of the probabilities of the labels, [batch, time, labels], and of the blank,
+-- [batch, time, 1]; and 1 for steps behind the end, [batch, time].
+local function ctc_scores(target, output, output_length, mask_index)
+  local log_probabilities = rows.log_softmax(rows.cast(output,
+    output.dtype == "float64" and "float64" or "float32"))
+  local dtype = log_probabilities.dtype
+  local emit = rows.matmul(log_probabilities,
+    rows.swapaxes(rows.one_hot(target, output.shape[3], -1, dtype), 2, 3))
+  local blank = log_probabilities:slice{{}, {}, {mask_index + 1, mask_index + 1}}
+  local padded = rows.cast(rows.greater_equal(rows.arange(0, output.shape[2], {dtype = "int32"}),
+    rows.expand_dims(output_length, 2)), dtype)
+  return emit, blank, padded
+end
+
+-- Whether a label is repeated next: then a blank must come between.
+local function ctc_repeats(target, dtype)
+  local batch, labels = table.unpack(target.shape)
+  local repeats = rows.zeros({batch, 1}, dtype)
+  if labels <= 1 then return repeats end
+  local same = rows.equal(target:slice{{}, {1, labels - 1}}, target:slice{{}, {2, labels}})
+  return rows.concatenate({rows.cast(same, dtype), repeats}, 2)
+end
+
 -- Graves et al., "Connectionist temporal classification" (2006). The forward variables of blanks
 -- (one before each label and one after the last) and of labels are separate: [batch, labels + 1]
 -- and [batch, labels].
 local function ctc_loss(target, output, target_length, output_length, mask_index)
-  local batch, time, classes = table.unpack(output.shape)
   if #output.shape ~= 3 or #target.shape ~= 2 then
     errors.raise(
       "ctc_loss: expected target [batch, labels] and output [batch, time, classes], got %s and %s",
       errors.shape(target.shape),
       errors.shape(output.shape))
   end
-  local labels = target.shape[2]
-  local log_probabilities = rows.log_softmax(rows.cast(output,
-    output.dtype == "float64" and "float64" or "float32"))
-  local dtype = log_probabilities.dtype
-  -- [batch, time, labels]
-  local emit = rows.matmul(log_probabilities,
-    rows.swapaxes(rows.one_hot(target, classes, -1, dtype), 2, 3))
-  local blank = log_probabilities:slice{{}, {}, {mask_index + 1, mask_index + 1}}
-  local padded = rows.cast(rows.greater_equal(rows.arange(0, time, {dtype = "int32"}),
-    rows.expand_dims(output_length, 2)), dtype)
-
-  -- Whether a label is repeated next: then a blank must come between.
-  local repeats = rows.zeros({batch, 1}, dtype)
-  if labels > 1 then
-    local same = rows.equal(target:slice{{}, {1, labels - 1}}, target:slice{{}, {2, labels}})
-    repeats = rows.concatenate({rows.cast(same, dtype), repeats}, 2)
-  end
+  local batch, time, labels = output.shape[1], output.shape[2], target.shape[2]
+  local emit, blank, padded = ctc_scores(target, output, output_length, mask_index)
+  local dtype = emit.dtype
+  local repeats = ctc_repeats(target, dtype)
   local forbid_direct, forbid_blank = rows.multiply(repeats, log_epsilon),
     rows.multiply(rows.subtract(1.0, repeats), log_epsilon)
 
