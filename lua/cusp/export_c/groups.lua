@@ -8,9 +8,6 @@ local groups = {}
 local reductions = {sum = true, reduce_prod = true, amax = true, amin = true, any = true,
   all = true}
 
---- Whether the operation is a reduction, which has elementwise operations before it in its loop.
-function groups.is_reduction(op) return reductions[op.name] == true end
-
 local function same_shape(a, b) return table.concat(a, ",") == table.concat(b, ",") end
 
 -- Who reads each value: operations, and "outside" for outputs.
