@@ -158,12 +158,10 @@ end
 
 -- The elements of the input with their classes.
 local function classified(dataset)
-  local fetch, close = dataset.input:open()
-  local number = 0
+  local fetch, close = map.counted(dataset)
   return function()
-    local e = fetch()
+    local e, number = fetch()
     if not e then return nil end
-    number = number + 1
     return e, class_of(dataset, number, e)
   end, close
 end

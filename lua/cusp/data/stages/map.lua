@@ -84,8 +84,10 @@ function map.copied_types(e)
   return e.form, types
 end
 
--- Opens the input with a counter of its elements.
-local function counted(dataset)
+--- Opens the input of a dataset with a counter of its elements.
+-- @treturn function gives an element and its number, which counts from 1
+-- @treturn function closes the input
+function map.counted(dataset)
   local fetch, close = dataset.input:open()
   local number = 0
   return function()
@@ -98,7 +100,7 @@ end
 map.map = {
   name = "map",
   open = function(dataset)
-    local fetch, close = counted(dataset)
+    local fetch, close = map.counted(dataset)
     return function()
       local e, number = fetch()
       return e and mapped("map", dataset, number, e)
@@ -132,7 +134,7 @@ local function sample_of_input(dataset) return dataset.input:sample() end
 map.filter = {
   name = "filter",
   open = function(dataset)
-    local fetch, close = counted(dataset)
+    local fetch, close = map.counted(dataset)
     local predicate = dataset.options.predicate
     return function()
       while true do
@@ -152,7 +154,7 @@ map.filter = {
 map.take_while = {
   name = "take_while",
   open = function(dataset)
-    local fetch, close = counted(dataset)
+    local fetch, close = map.counted(dataset)
     local predicate, ended = dataset.options.predicate, false
     return function()
       local e, number
@@ -190,7 +192,7 @@ end
 map.flat_map = {
   name = "flat_map",
   open = function(dataset)
-    local fetch, close = counted(dataset)
+    local fetch, close = map.counted(dataset)
     local inner, close_inner
     return function()
       while true do
@@ -212,7 +214,7 @@ map.flat_map = {
 map.interleave = {
   name = "interleave",
   open = function(dataset)
-    local fetch, close = counted(dataset)
+    local fetch, close = map.counted(dataset)
     local options, open, at, given, exhausted = dataset.options, {}, 1, 0, false
 
     local function refill(place)
@@ -269,7 +271,7 @@ end
 map.enumerate = {
   name = "enumerate",
   open = function(dataset)
-    local fetch, close = counted(dataset)
+    local fetch, close = map.counted(dataset)
     local start = dataset.options.start
     return function()
       local e, number = fetch()

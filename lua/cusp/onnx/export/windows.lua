@@ -69,16 +69,20 @@ local function spatial(shape)
   return sizes
 end
 
+local function convolved(g, node, inputs, op, attributes)
+  return within(g, node, inputs[1], function(x)
+    local result = g:node(op, {x, kernel_first(g, inputs[2])}, attributes)
+    result.node = g.nodes[#g.nodes]
+    return result
+  end)
+end
+
 rules.conv_forward = function(g, node, inputs)
   local a, kernel = node.attributes, node.input_shapes[2]
   local attributes = with_padding(node, spatial(kernel), a.strides, a.dilations, {
     strides = a.strides, dilations = a.dilations, kernel_shape = spatial(kernel),
     group = node.input_shapes[1][#node.shape] // kernel[#kernel - 1]})
-  return within(g, node, inputs[1], function(x)
-    local result = g:node("Conv", {x, kernel_first(g, inputs[2])}, attributes)
-    result.node = g.nodes[#g.nodes]
-    return result
-  end)
+  return convolved(g, node, inputs, "Conv", attributes)
 end
 
 -- What a transposed convolution cuts at the end; what it adds there is the output's padding.
@@ -104,11 +108,7 @@ rules.conv_input_gradient = function(g, node, inputs)
   local attributes = {strides = a.strides, dilations = a.dilations, kernel_shape = spatial(kernel),
     pads = pads, output_padding = extra,
     group = node.shape[#node.shape] // kernel[#kernel - 1]}
-  return within(g, node, inputs[1], function(x)
-    local result = g:node("ConvTranspose", {x, kernel_first(g, inputs[2])}, attributes)
-    result.node = g.nodes[#g.nodes]
-    return result
-  end)
+  return convolved(g, node, inputs, "ConvTranspose", attributes)
 end
 
 for name, op in pairs{pool_max = "MaxPool", pool_average = "AveragePool"} do
