@@ -3,36 +3,11 @@ local adapting = require "cusp.layers.preprocessing.adapting"
 local cases = require "spec.support.cases"
 local check_layer = require "spec.support.layer"
 local cusp = require "cusp"
+local check = require "spec.support.near"
 local engine = require "cusp.engine"
 local progress = require "cusp.base.progress"
 
 local layers, Dataset = cusp.layers, cusp.data.Dataset
-
-local function plain(value)
-  if type(value) ~= "userdata" then return value end
-  return #value.shape == 0 and value:item() or value:tolist()
-end
-
-local function differs(got, want)
-  if type(want) == "table" then
-    if type(got) ~= "table" or #got ~= #want then return true end
-    for i = 1, #want do
-      if differs(got[i], want[i]) then return true end
-    end
-    return false
-  end
-  if type(got) == "number" and type(want) == "number" then
-    return math.abs(got - want) > 1e-5 + 1e-5 * math.abs(want)
-  end
-  return got ~= want
-end
-
-local function check(what, got, want)
-  got = plain(got)
-  if differs(got, want) then
-    error(("%s: %s, expected %s"):format(what, cusp.json.encode(got), cusp.json.encode(want)), 0)
-  end
-end
 
 local function copy(value)
   if type(value) ~= "table" then return value end

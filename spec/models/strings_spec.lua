@@ -1,5 +1,6 @@
 -- Models that take strings: what Keras computes with them, training, files, and what is refused.
 local cusp = require "cusp"
+local check = require "spec.support.near"
 local raises = require "spec.support.raises"
 local folder = require "spec.support.folder"
 
@@ -9,25 +10,6 @@ local fixtures = "spec/fixtures/strings/"
 local function decode(name)
   local file <close> = assert(io.open(fixtures .. name))
   return cusp.json.decode(file:read "a")
-end
-
-local function differs(got, want)
-  if type(want) == "table" then
-    if type(got) ~= "table" or #got ~= #want then return true end
-    for i = 1, #want do
-      if differs(got[i], want[i]) then return true end
-    end
-    return false
-  end
-  if type(want) == "string" then return got ~= want end
-  return math.abs(got - want) > 1e-5 + 1e-5 * math.abs(want)
-end
-
-local function check(what, got, want)
-  if type(got) == "userdata" then got = got:tolist() end
-  if differs(got, want) then
-    error(("%s: %s, expected %s"):format(what, cusp.json.encode(got), cusp.json.encode(want)), 0)
-  end
 end
 
 local function plain(value)
