@@ -148,9 +148,11 @@ define ISA_RULE
 $(BUILD)/core/%.isa.$(1).o: core/%.isa.c $(BUILD)/flags
 	@mkdir -p $$(@D)
 	@echo '  CC  $$@'
-	$(Q)$(CC) $(FLAGS) $(CFLAGS) $(ISA_FLAGS) $(ISA_ARCH_$(1)) -DCUSP_ISA_SUFFIX=_$(1) -MMD -MP -c $$< -o $$@
+	$(Q)$(CC) $(FLAGS) $(CFLAGS) $$(ISA_FLAGS) $(ISA_ARCH_$(1)) -DCUSP_ISA_SUFFIX=_$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach isa,$(ISAS),$(eval $(call ISA_RULE,$(isa))))
+# Its loops round where the functions that they join do.
+$(BUILD)/core/kernels/chain.isa.%.o: ISA_FLAGS += -ffp-contract=off
 
 $(BUILD)/core.a: $(CORE_OBJECTS)
 	@rm -f $@ # and append: files of one name lie in several folders

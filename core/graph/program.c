@@ -1,6 +1,7 @@
 /* A fused unit becomes a program: values are registers, operations instructions, open values
  * outputs. */
 #include "program.h"
+#include "../kernels/chain.h"
 #include "../kernels/reduce.h"
 
 #include <string.h>
@@ -64,4 +65,5 @@ void cusp_program_build(const cusp_lowering *l, const cusp_unit *unit, const cus
         producer->op->flags & CUSP_OP_REDUCTION ? (int16_t)producer->op->reducer : CUSP_REDUCE_NONE;
   }
   program->n_outputs = o->n_outputs;
+  cusp_chains_join(program);
 }

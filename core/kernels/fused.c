@@ -173,6 +173,7 @@ static void add_instructions_of(builder *b, register_level wanted) {
       continue;
     add_call(b, instruction->function, instruction->result, instruction->arity,
              instruction->operand);
+    b->plan->steps[b->plan->n_steps - 1].joined = instruction->joined;
     if (wanted == LEVEL_ELEMENT)
       add_outputs_of(b, instruction->result, instruction->dtype);
   }
@@ -400,7 +401,7 @@ static double element_cost(const cusp_fused *plan) {
   for (int s = plan->n_run_steps + plan->n_tile_steps; s < plan->n_steps; s++)
     cost += plan->steps[s].function == NULL                ? 0.1
             : cusp_vector_is_slow(plan->steps[s].function) ? 1.0
-                                                           : 0.1;
+                                                           : 0.1 * (1 + plan->steps[s].joined);
   for (int i = 0; i < plan->n_inputs; i++)
     cost += plan->inputs[i].kind == INPUT_GATHERED ? 0.4
             : plan->inputs[i].kind == INPUT_FLAT   ? 0.05

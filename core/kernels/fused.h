@@ -13,6 +13,7 @@
 #define CUSP_FUSED_MAX_OUTPUTS 12
 #define CUSP_FUSED_MAX_INSTRUCTIONS 64
 #define CUSP_FUSED_MAX_REGISTERS 96
+#define CUSP_FUSED_MAX_OPERANDS 5
 
 /** register = fn(registers...). Registers 0 .. n_inputs-1 are the inputs; each other register is
  * written once. */
@@ -20,8 +21,8 @@ typedef struct cusp_fused_instruction {
   cusp_vector_fn function;
   cusp_dtype dtype; /* of the result */
   int16_t result;
-  int8_t arity;
-  int16_t operand[3];
+  int8_t arity, joined; /* joined: operations that it does beyond the first (chain.h) */
+  int16_t operand[CUSP_FUSED_MAX_OPERANDS];
 } cusp_fused_instruction;
 
 typedef struct cusp_fused_program {

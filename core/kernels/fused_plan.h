@@ -50,9 +50,9 @@ typedef struct fused_slot {
 
 typedef struct fused_step {
   cusp_vector_fn function; /* NULL: a reduction of operand[0] into output `output` */
-  int16_t result, operand[3];
-  int8_t step[3];
-  int8_t arity, output;
+  int16_t result, operand[CUSP_FUSED_MAX_OPERANDS];
+  int8_t step[CUSP_FUSED_MAX_OPERANDS];
+  int8_t arity, joined, output;
 } fused_step;
 
 typedef struct fused_output {

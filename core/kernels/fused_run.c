@@ -49,13 +49,21 @@ static int64_t rows_in_a_run(const cusp_fused *plan, int64_t row, int64_t n_rows
 
 /* ------------------------------------------------------------------ gathering */
 
+/* Short rows of one element are written in one go, beyond their end, where the next row follows. */
+#define SHORT_ROW 16
+
 #define GATHER(NAME, T)                                                                     \
   static void NAME(T *to, const T *from, int64_t rows, int64_t columns, int64_t row_stride, \
                    int64_t column_stride) {                                                 \
+    typedef T short_row __attribute__((vector_size(SHORT_ROW * sizeof(T))));                \
     for (int64_t row = 0; row < rows; row++, from += row_stride, to += columns) {           \
       if (column_stride == 1) {                                                             \
         for (int64_t column = 0; column < columns; column++)                                \
           to[column] = from[column];                                                        \
+      } else if (column_stride == 0 && columns <= SHORT_ROW &&                              \
+                 (rows - row) * columns >= SHORT_ROW) {                                     \
+        const short_row values = (short_row){0} + *from;                                    \
+        memcpy(to, &values, sizeof values);                                                 \
       } else if (column_stride == 0) {                                                      \
         const T value = *from;                                                              \
         for (int64_t column = 0; column < columns; column++)                                \
@@ -205,7 +213,9 @@ static void place_outputs(worker *w, int64_t element) {
 }
 
 static void call(const fused_step *step, int64_t n, void *const *at) {
-  const void *operands[3] = {at[step->operand[0]], at[step->operand[1]], at[step->operand[2]]};
+  const void *operands[CUSP_FUSED_MAX_OPERANDS] = {at[step->operand[0]], at[step->operand[1]],
+                                                   at[step->operand[2]], at[step->operand[3]],
+                                                   at[step->operand[4]]};
   step->function(n, at[step->result], operands, step->step);
 }
 
@@ -387,7 +397,7 @@ static void compute_run_values(run_state *run) {
   const cusp_fused *plan = run->plan;
   for (int s = 0; s < plan->n_run_steps; s++) {
     const fused_step *step = &plan->steps[s];
-    const void *operands[3] = {0};
+    const void *operands[CUSP_FUSED_MAX_OPERANDS] = {0};
     for (int k = 0; k < step->arity; k++) {
       const int reg = step->operand[k];
       operands[k] = reg < plan->n_inputs ? run->inputs[reg] : &run->values[reg];
