@@ -293,12 +293,25 @@ static bool fits_int(const cusp_gemm_task *t) {
          t->ldb <= INT32_MAX && t->ldc <= INT32_MAX;
 }
 
-/** Where there is no OpenBLAS, or the user's choice of its kernels leaves half of the CPU idle. */
-static bool better_by_panels(const cusp_gemm_task *t) {
-  if (available() && blas.suits)
+/* multiplications up to which OpenBLAS 0.3.21 packs nothing on CPUs with AVX-512 */
+#define UNPACKED 1000000.0
+/* numbers of a left factor by columns that stay in a cache, and of its rows that need not */
+#define LEFT_BY_COLUMNS 100000
+#define NARROW_LEFT 128
+
+/* Panels take the rest: OpenBLAS's kernels are no faster, and pack the left factor too. */
+static bool better_by_blas(const cusp_gemm_task *t) {
+  if (!available() || !blas.suits)
     return false;
+  const double work = (double)t->m * (double)t->n * (double)t->k;
+  if (cusp_cpu_isa() >= CUSP_ISA_AVX512 && !t->trans_b && work <= UNPACKED)
+    return true;
+  return t->trans_a && t->lda > NARROW_LEFT && t->k > LEFT_BY_COLUMNS / t->lda;
+}
+
+static bool better_by_panels(const cusp_gemm_task *t) {
   return t->dtype == CUSP_FLOAT32 && t->alpha == 1 && (t->beta == 0 || t->beta == 1) && t->m >= 4 &&
-         t->n >= 8 && t->k > 0 && cusp_panel_loops_find();
+         t->n >= 8 && t->k > 0 && cusp_panel_loops_find() && !better_by_blas(t);
 }
 
 /* ------------------------------------------------------------------ without the library */

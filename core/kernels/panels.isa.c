@@ -18,6 +18,7 @@ CUSP_ISA_DECLARE(const cusp_panel_loops, cusp_panel_loops);
 #endif
 
 typedef float vec __attribute__((vector_size(CUSP_ISA_BYTES), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(CUSP_ISA_BYTES)));
 
 /* A panel's rows lie side by side, so that the product reads memory in one stream. */
 static void pack_rows(const float *b, int64_t ld, int64_t k, int64_t columns, float *out) {
@@ -34,12 +35,42 @@ static void pack_rows(const float *b, int64_t ld, int64_t k, int64_t columns, fl
   }
 }
 
+/* A square of LANES columns: stage by stage, neighbours at twice the distance exchange the elements
+ * off the diagonal. */
+static void pack_square(const float *b, int64_t ld, float *out) {
+  static const int32_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  vec rows[LANES];
+  ivec lane;
+  memcpy(&lane, numbers, sizeof lane);
+#pragma GCC unroll 16
+  for (int i = 0; i < LANES; i++)
+    rows[i] = *(const vec *)(b + i * ld);
+#pragma GCC unroll 4
+  for (int step = 1; step < LANES; step *= 2) {
+    const ivec odd = (lane & step) != 0;
+    const ivec upper = lane + (odd & (LANES - step)), lower = lane + (odd & LANES) + (~odd & step);
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+      if (!(i & step)) {
+        const vec first = rows[i], second = rows[i + step];
+        rows[i] = __builtin_shuffle(first, second, upper);
+        rows[i + step] = __builtin_shuffle(first, second, lower);
+      }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < LANES; i++)
+    *(vec *)(out + i * WIDTH) = rows[i];
+}
+
 /** b lies by columns: a cache line of each column at a time, so that every line is read once and
  * written to few places. */
 static void pack_columns(const float *b, int64_t ld, int64_t k, int64_t columns, float *out) {
-  for (int64_t first = 0; first < k; first += 16) {
-    int64_t count = k - first < 16 ? k - first : 16;
-    for (int64_t j = 0; j < columns; j++)
+  for (int64_t first = 0; first < k; first += LANES) {
+    const int64_t count = k - first < LANES ? k - first : LANES;
+    int64_t j = 0;
+    for (; count == LANES && j + LANES <= columns; j += LANES)
+      pack_square(b + j * ld + first, ld, out + first * WIDTH + j);
+    for (; j < columns; j++)
       for (int64_t i = first; i < first + count; i++)
         out[i * WIDTH + j] = b[j * ld + i];
   }
@@ -55,37 +86,40 @@ static void pack(const cusp_panel_source *s, int64_t k_first, int64_t k, int64_t
     pack_rows(s->b + k_first * s->ld + first, s->ld, k, columns, out);
 }
 
-/** `rows` and `by_column` (which of a's steps is 1) are constants wherever this is called: the sums
- * live in registers. */
-static inline __attribute__((always_inline)) void block(int rows, bool by_column, int64_t k,
-                                                        const float *a, int64_t step,
+/** `rows`, `vectors` of columns and `by_column` (which of a's steps is 1) are constants wherever
+ * this is called: the sums live in registers. */
+static inline __attribute__((always_inline)) void block(int rows, int vectors, bool by_column,
+                                                        int64_t k, const float *a, int64_t step,
                                                         const float *panel, int beta, float *c,
                                                         int64_t ldc) {
   vec sum[ROWS][2];
   for (int r = 0; r < rows; r++)
-    for (int v = 0; v < 2; v++)
+    for (int v = 0; v < vectors; v++)
       sum[r][v] = beta ? *(const vec *)(c + r * ldc + v * LANES) : (vec){0};
   for (int64_t i = 0; i < k; i++, panel += WIDTH) {
     vec first = *(const vec *)panel, second = *(const vec *)(panel + LANES);
     for (int r = 0; r < rows; r++) {
       float x = by_column ? a[i * step + r] : a[r * step + i];
       sum[r][0] += first * x;
-      sum[r][1] += second * x;
+      if (vectors > 1)
+        sum[r][1] += second * x;
     }
   }
   for (int r = 0; r < rows; r++)
-    for (int v = 0; v < 2; v++)
+    for (int v = 0; v < vectors; v++)
       *(vec *)(c + r * ldc + v * LANES) = sum[r][v];
 }
 
-static void block_of(int rows, const cusp_panel_rows *a, const float *first, int64_t k,
-                     const float *panel, int beta, float *c, int64_t ldc) {
-#define CASE(n)                                                 \
-  case n:                                                       \
-    if (a->row == 1)                                            \
-      block(n, true, k, first, a->column, panel, beta, c, ldc); \
-    else                                                        \
-      block(n, false, k, first, a->row, panel, beta, c, ldc);   \
+/* `vectors` is a constant here too. */
+static inline __attribute__((always_inline)) void
+block_of(int rows, int vectors, const cusp_panel_rows *a, const float *first, int64_t k,
+         const float *panel, int beta, float *c, int64_t ldc) {
+#define CASE(n)                                                          \
+  case n:                                                                \
+    if (a->row == 1)                                                     \
+      block(n, vectors, true, k, first, a->column, panel, beta, c, ldc); \
+    else                                                                 \
+      block(n, vectors, false, k, first, a->row, panel, beta, c, ldc);   \
     break;
   switch (rows) {
     CASE(1)
@@ -106,17 +140,38 @@ static void block_of(int rows, const cusp_panel_rows *a, const float *first, int
 #undef CASE
 }
 
+/* Fewer than WIDTH elements, in pieces of constant size. */
+static void copy_columns(float *to, const float *from, int64_t columns) {
+  int64_t at = 0;
+#pragma GCC unroll 5
+  for (int piece = WIDTH / 2; piece > 0; piece /= 2)
+    if (columns & piece) {
+      memcpy(to + at, from + at, (size_t)piece * sizeof(float));
+      at += piece;
+    }
+}
+
+static void whole_block(int rows, const cusp_panel_rows *a, const float *first, int64_t k,
+                        const float *panel, int beta, float *c, int64_t ldc) {
+  block_of(rows, 2, a, first, k, panel, beta, c, ldc);
+}
+
+static void half_block(int rows, const cusp_panel_rows *a, const float *first, int64_t k,
+                       const float *panel, int beta, float *c, int64_t ldc) {
+  block_of(rows, 1, a, first, k, panel, beta, c, ldc);
+}
+
 /** A panel that reaches beyond c's columns is multiplied into memory of its own. */
 static void narrow_block(int rows, int64_t columns, const cusp_panel_rows *a, const float *first,
                          int64_t k, const float *panel, int beta, float *c, int64_t ldc) {
   float wide[ROWS * WIDTH];
   for (int r = 0; r < rows && beta; r++) {
-    memcpy(wide + r * WIDTH, c + r * ldc, (size_t)columns * sizeof(float));
-    memset(wide + r * WIDTH + columns, 0, (size_t)(WIDTH - columns) * sizeof(float));
+    memset(wide + r * WIDTH, 0, WIDTH * sizeof(float));
+    copy_columns(wide + r * WIDTH, c + r * ldc, columns);
   }
-  block_of(rows, a, first, k, panel, beta, wide, WIDTH);
+  (columns <= LANES ? half_block : whole_block)(rows, a, first, k, panel, beta, wide, WIDTH);
   for (int r = 0; r < rows; r++)
-    memcpy(c + r * ldc, wide + r * WIDTH, (size_t)columns * sizeof(float));
+    copy_columns(c + r * ldc, wide + r * WIDTH, columns);
 }
 
 static void multiply(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a,
@@ -127,7 +182,9 @@ static void multiply(int64_t m, int64_t columns, int64_t k, const cusp_panel_row
     int64_t first = m * i / blocks;
     int rows = (int)(m * (i + 1) / blocks - first);
     if (columns == WIDTH)
-      block_of(rows, a, a->a + first * a->row, k, panel, beta, c + first * ldc, ldc);
+      whole_block(rows, a, a->a + first * a->row, k, panel, beta, c + first * ldc, ldc);
+    else if (columns == LANES)
+      half_block(rows, a, a->a + first * a->row, k, panel, beta, c + first * ldc, ldc);
     else
       narrow_block(rows, columns, a, a->a + first * a->row, k, panel, beta, c + first * ldc, ldc);
   }
