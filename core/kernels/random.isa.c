@@ -3,54 +3,86 @@
 #include "isa.h"
 
 #include <math.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 CUSP_ISA_DECLARE(const cusp_random_loops, cusp_random_loops);
 
 /* ------------------------------------------------------------------ Philox over several blocks at
  * once */
 
-/* blocks at a time: their counters lie word by word in arrays, which the compiler keeps in
- * registers */
-#define LANES 16
+typedef uint64_t vec __attribute__((vector_size(CUSP_ISA_BYTES)));
+typedef uint64_t unaligned __attribute__((vector_size(CUSP_ISA_BYTES), aligned(4), may_alias));
 
-/** The high and low halves of 32 x 32 bit products. */
-static inline void multiply(const uint32_t *x, uint32_t factor, uint32_t *high, uint32_t *low) {
-  for (int i = 0; i < LANES; i++) {
-    uint64_t product = (uint64_t)x[i] * factor;
-    high[i] = (uint32_t)(product >> 32);
-    low[i] = (uint32_t)product;
+#define IN_VECTOR ((int)(CUSP_ISA_BYTES / sizeof(uint64_t)))
+/* vectors at a time, so that no product waits for another */
+#define VECTORS 4
+/* blocks at a time */
+#define LANES (VECTORS * IN_VECTOR)
+#define LOW_WORD 0xFFFFFFFFu
+
+/** Products of the lower words of each pair of elements; the compiler does not see that those are
+ * all that there is. */
+static inline vec multiply(vec a, vec b) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  return (vec)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+  return (vec)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+  return (a & LOW_WORD) * (b & LOW_WORD);
+#endif
+}
+
+/** Four words of each block: their lower words count, in elements of twice the size. */
+typedef struct blocks {
+  vec c0, c1, c2, c3;
+} blocks;
+
+static inline blocks first_blocks(const cusp_random_key *key, uint64_t index) {
+  const vec zero = {0};
+  blocks b = {.c2 = zero + key->draw, .c3 = zero + (key->draw >> 32)};
+  for (int i = 0; i < IN_VECTOR; i++)
+    b.c0[i] = index + (uint64_t)i;
+  b.c1 = b.c0 >> 32;
+  return b;
+}
+
+static inline void turn(blocks *b, vec k0, vec k1) {
+  const vec zero = {0};
+  const vec first = multiply(b->c0, zero + 0xD2511F53u),
+            second = multiply(b->c2, zero + 0xCD9E8D57u);
+  b->c0 = second >> 32 ^ b->c1 ^ k0;
+  b->c2 = first >> 32 ^ b->c3 ^ k1;
+  b->c1 = second;
+  b->c3 = first;
+}
+
+static inline void store_blocks(const blocks *b, uint32_t *out) {
+  uint64_t pairs[2][IN_VECTOR];
+  *(unaligned *)pairs[0] = (b->c0 & LOW_WORD) | b->c1 << 32;
+  *(unaligned *)pairs[1] = (b->c2 & LOW_WORD) | b->c3 << 32;
+  for (int i = 0; i < IN_VECTOR; i++) {
+    memcpy(out + 4 * i, &pairs[0][i], sizeof pairs[0][i]);
+    memcpy(out + 4 * i + 2, &pairs[1][i], sizeof pairs[1][i]);
   }
 }
 
 /** base/philox.h's cusp_philox for blocks index .. index + LANES - 1. */
-static inline void philox_lanes(const cusp_random_key *key, uint64_t index, uint32_t *out) {
-  uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
+static void philox_lanes(const cusp_random_key *key, uint64_t index, uint32_t *out) {
+  blocks b[VECTORS];
   uint32_t k0 = (uint32_t)key->seed, k1 = (uint32_t)(key->seed >> 32);
-  for (int i = 0; i < LANES; i++) {
-    c0[i] = (uint32_t)(index + (uint64_t)i);
-    c1[i] = (uint32_t)((index + (uint64_t)i) >> 32);
-    c2[i] = (uint32_t)key->draw;
-    c3[i] = (uint32_t)(key->draw >> 32);
-  }
-  for (int round = 0; round < 10; round++) {
-    uint32_t high0[LANES], low0[LANES], high1[LANES], low1[LANES];
-    multiply(c0, 0xD2511F53u, high0, low0);
-    multiply(c2, 0xCD9E8D57u, high1, low1);
-    for (int i = 0; i < LANES; i++) {
-      c0[i] = high1[i] ^ c1[i] ^ k0;
-      c2[i] = high0[i] ^ c3[i] ^ k1;
-      c1[i] = low1[i];
-      c3[i] = low0[i];
-    }
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  for (int i = 0; i < LANES; i++) {
-    out[4 * i] = c0[i];
-    out[4 * i + 1] = c1[i];
-    out[4 * i + 2] = c2[i];
-    out[4 * i + 3] = c3[i];
-  }
+  for (int v = 0; v < VECTORS; v++)
+    b[v] = first_blocks(key, index + (uint64_t)(v * IN_VECTOR));
+  for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
+    for (int v = 0; v < VECTORS; v++)
+      turn(&b[v], (vec){0} + k0, (vec){0} + k1);
+  for (int v = 0; v < VECTORS; v++)
+    store_blocks(&b[v], out + v * IN_VECTOR * 4);
 }
 
 static void words(const cusp_random_key *key, uint64_t first, int64_t count, uint32_t *out) {
