@@ -285,11 +285,14 @@ static bool exclusive(const cusp_variable *variable) {
 }
 
 /* A variable whose memory somebody else sees gets fresh memory from the plan, and its old value
- * stays what it was. */
+ * stays what it was. The plan knows the leaves' shapes. */
 static void bind_variables(cusp_function *f) {
   for (int i = 0; i < f->n_leaves; i++)
-    if (f->sources[i].kind == CUSP_FROM_VARIABLE)
-      f->leaves[i] = f->variables[f->sources[i].index]->value->value;
+    if (f->sources[i].kind == CUSP_FROM_VARIABLE) {
+      const cusp_array *value = &f->variables[f->sources[i].index]->value->value;
+      f->leaves[i].data = value->data;
+      f->leaves[i].storage = value->storage;
+    }
   for (int k = 0; k < f->n_assigned; k++) {
     cusp_variable *variable = f->variables[f->assigned[k]];
     int output = f->n_results + k;
@@ -300,21 +303,19 @@ static void bind_variables(cusp_function *f) {
   }
 }
 
-static void drop_results(cusp_function *f, int first, int count) {
-  for (int i = first; i < first + count; i++)
-    cusp_array_release(&f->results[i]);
-}
-
 /* All new leaves are made before the first variable changes, so that no failure leaves some of them
  * assigned. */
 static cusp_status make_assigned(cusp_function *f) {
   cusp_status status = CUSP_OK;
   for (int k = 0; k < f->n_assigned; k++) {
     f->fresh[k] = NULL;
-    if (!f->destinations[f->n_results + k] && status == CUSP_OK)
-      status = cusp_node_leaf(&f->fresh[k], &f->results[f->n_results + k]);
+    if (f->destinations[f->n_results + k])
+      continue;
+    cusp_array *result = &f->results[f->n_results + k];
+    if (status == CUSP_OK)
+      status = cusp_node_leaf(&f->fresh[k], result);
+    cusp_array_release(result);
   }
-  drop_results(f, f->n_results, f->n_assigned);
   for (int k = 0; status != CUSP_OK && k < f->n_assigned; k++)
     cusp_node_release(f->fresh[k]);
   return status;
@@ -338,7 +339,8 @@ static cusp_status run_bound(cusp_function *f, cusp_array *results) {
   CUSP_TRY(cusp_plan_run(f->plan, &io));
   cusp_status status = make_assigned(f);
   if (status != CUSP_OK) {
-    drop_results(f, 0, f->n_results);
+    for (int i = 0; i < f->n_results; i++)
+      cusp_array_release(&f->results[i]);
     return status;
   }
   swap_assigned(f);
@@ -347,33 +349,50 @@ static cusp_status run_bound(cusp_function *f, cusp_array *results) {
   return CUSP_OK;
 }
 
-static cusp_status bind_argument(cusp_function *f, int leaf, const cusp_array *argument,
-                                 cusp_array *copy) {
-  if (cusp_array_is_contiguous(argument)) {
-    f->leaves[leaf] = *argument;
-    return CUSP_OK;
+static void bind_arguments(cusp_function *f, const cusp_array *arguments) {
+  for (int i = 0; i < f->n_leaves; i++)
+    if (f->sources[i].kind == CUSP_FROM_ARGUMENT)
+      f->leaves[i] = arguments[f->sources[i].index];
+}
+
+/* Row-major copies of those that are not. */
+static cusp_status copy_arguments(int count, const cusp_array *arguments, cusp_array *copies) {
+  for (int i = 0; i < count; i++) {
+    if (cusp_array_is_contiguous(&arguments[i])) {
+      copies[i] = arguments[i];
+      if (copies[i].storage)
+        cusp_storage_retain(copies[i].storage);
+      continue;
+    }
+    CUSP_TRY(cusp_array_new(&copies[i], arguments[i].dtype, &arguments[i].shape));
+    cusp_array_copy(&copies[i], &arguments[i]);
   }
-  CUSP_TRY(cusp_array_new(copy, argument->dtype, &argument->shape));
-  cusp_array_copy(copy, argument);
-  f->leaves[leaf] = *copy;
   return CUSP_OK;
+}
+
+static cusp_status run_with_copies(cusp_function *f, int count, const cusp_array *arguments,
+                                   cusp_array *results) {
+  cusp_array *copies;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&copies, (size_t)count * sizeof *copies));
+  cusp_status status = copy_arguments(count, arguments, copies);
+  if (status == CUSP_OK) {
+    bind_arguments(f, copies);
+    status = run_bound(f, results);
+  }
+  for (int i = 0; i < count; i++)
+    cusp_array_release(&copies[i]);
+  cusp_free(copies);
+  return status;
 }
 
 cusp_status cusp_function_run(cusp_function *f, int n_arguments, const cusp_array *arguments,
                               cusp_array *results) {
   CUSP_TRY(check_arguments(f, n_arguments, arguments));
-  cusp_array *copies;
-  CUSP_TRY(cusp_alloc_zeroed((void **)&copies, ((size_t)f->n_leaves + 1) * sizeof *copies));
-  cusp_status status = CUSP_OK;
-  for (int i = 0; status == CUSP_OK && i < f->n_leaves; i++)
-    if (f->sources[i].kind == CUSP_FROM_ARGUMENT)
-      status = bind_argument(f, i, &arguments[f->sources[i].index], &copies[i]);
-  if (status == CUSP_OK)
-    status = run_bound(f, results);
-  for (int i = 0; i < f->n_leaves; i++)
-    cusp_array_release(&copies[i]);
-  cusp_free(copies);
-  return status;
+  for (int i = 0; i < n_arguments; i++)
+    if (!cusp_array_is_contiguous(&arguments[i]))
+      return run_with_copies(f, n_arguments, arguments, results);
+  bind_arguments(f, arguments);
+  return run_bound(f, results);
 }
 
 /* ------------------------------------------------------------------ batches */

@@ -134,6 +134,10 @@ static void give_arena(cusp_plan *plan) {
   plan->arena = NULL;
 }
 
+static bool has_destination(const cusp_plan *plan, const cusp_plan_io *io, int output) {
+  return plan->outputs[output].own && io->destinations && io->destinations[output];
+}
+
 static cusp_status bind(cusp_plan *plan, const cusp_plan_io *io) {
   CUSP_TRY(take_arena(plan));
   plan->bases[0] = plan->arena;
@@ -148,7 +152,7 @@ static cusp_status bind(cusp_plan *plan, const cusp_plan_io *io) {
   for (int i = 0; i < plan->n_results; i++)
     results[i] = NULL;
   for (int i = 0; i < plan->n_outputs; i++)
-    if (plan->outputs[i].own && io->destinations && io->destinations[i])
+    if (has_destination(plan, io, i))
       plan->bases[plan->outputs[i].where.slot] = io->destinations[i];
   for (int i = 0; i < plan->n_results; i++) {
     if (results[i])
@@ -163,6 +167,8 @@ static cusp_status bind(cusp_plan *plan, const cusp_plan_io *io) {
 static cusp_status fill_output(cusp_plan *plan, const cusp_plan_io *io, int i) {
   const cusp_plan_output *output = &plan->outputs[i];
   cusp_array *array = &io->results[i];
+  if (has_destination(plan, io, i))
+    return CUSP_OK;
   *array = output->array;
   array->data = at(plan, output->where);
   array->storage = NULL;

@@ -10,8 +10,8 @@ typedef struct cusp_plan_io {
   /* by output or NULL; only for outputs of their own or that replace a leaf; NULL items: fresh
    * memory */
   void *const *destinations;
-  /* by output; filled, each holds a storage reference (none where a destination was given). NULL:
-   * all outputs have destinations */
+  /* by output; those without a destination are filled, and hold a storage reference. NULL: all have
+   * destinations */
   cusp_array *results;
 } cusp_plan_io;
 /** Runs all steps. On failure no result is left behind. Not reentrant for one plan. */
