@@ -145,6 +145,15 @@ function CallbackList:has_own()
   return false
 end
 
+--- Whether all that it runs is the library's record and display of a training, which cannot change
+-- the model.
+function CallbackList:only_watches()
+  for _, callback in ipairs(self.callbacks) do
+    if callback ~= self.progbar and callback ~= self.history then return false end
+  end
+  return true
+end
+
 ---------------------------------------------------------------- calling
 
 -- Callbacks that save the state of the others (`runs_last`) come last, wherever they are in the

@@ -422,7 +422,7 @@ local function run_epoch(self, epoch, batches)
     self.step:reset_metrics()
   end
   callbacks:on_epoch_begin(epoch, {})
-  self:take_step()
+  if batches or not callbacks:only_watches() then self:take_step() end
   if is_first or self.has_own then checks.trainable(model, self.step) end
   if not batches and (is_first or not self.continues) then self:rewind() end
   local done = self:run_steps(batches)
