@@ -51,25 +51,28 @@ static noted note(lua_State *L, int index) {
   return result;
 }
 
-/* Whether the value on the top is the one noted; a NaN is never. */
+/* Whether the value on the top is the one noted; a NaN is never. Of what has an address, nothing
+ * else need be asked. */
 static bool is_noted(lua_State *L, const noted *value) {
+  if (value->type > LUA_TNUMBER)
+    return lua_topointer(L, -1) == value->address;
   if (lua_type(L, -1) != value->type)
     return false;
-  if (value->type == LUA_TNUMBER && lua_isinteger(L, -1) != value->is_integer)
-    return false;
-  if (value->is_integer)
-    return lua_tointeger(L, -1) == value->integer;
-  if (value->type == LUA_TNUMBER)
-    return lua_tonumber(L, -1) == value->number;
-  if (value->type == LUA_TBOOLEAN)
-    return lua_toboolean(L, -1) == value->integer;
-  return lua_topointer(L, -1) == value->address;
+  switch (value->type) {
+  case LUA_TNIL: return true;
+  case LUA_TBOOLEAN: return lua_toboolean(L, -1) == value->integer;
+  case LUA_TLIGHTUSERDATA: return lua_topointer(L, -1) == value->address;
+  default:
+    return lua_isinteger(L, -1) == value->is_integer &&
+           (value->is_integer ? lua_tointeger(L, -1) == value->integer
+                              : lua_tonumber(L, -1) == value->number);
+  }
 }
 
 /* ------------------------------------------------------------------ comparing */
 
-/* Stack: 1 the watch, 2 its list, 3 what the record is of. */
-enum { LIST = 2, OF = 3 };
+/* Stack: 1 the watch, 2 its list, 3 what the record is of, and some of its values. */
+enum { LIST = 2, OF = 3, KEPT = 8 };
 
 static lua_Integer count_entries(lua_State *L, int table) {
   lua_Integer count = 0;
@@ -95,8 +98,10 @@ static bool is_same(lua_State *L, const record *r, const noted *values, lua_Inte
     push_present(L, r->kind, at);
     if (!is_noted(L, &values[i]))
       return false;
-    lua_settop(L, OF);
+    if (i % KEPT == KEPT - 1)
+      lua_settop(L, OF);
   }
+  lua_settop(L, OF);
   return r->kind != OF_COUNTED_TABLE || count_entries(L, OF) == r->entries;
 }
 

@@ -468,7 +468,12 @@ local function take(name, parsed, first_list, ...)
       #parsed == 1 and "" or "s", n)
   end
   if next(keywords) ~= nil then place_keywords(name, parsed, values, n, keywords) end
-  for i = 1, #parsed do values[i] = kinds.check(name, parsed[i], values[i]) end
+  for i = 1, #parsed do
+    local parameter, value = parsed[i], values[i]
+    if value ~= nil or parameter.default ~= nil or not parameter.optional then
+      values[i] = kinds.check(name, parameter, value)
+    end
+  end
   return values
 end
 

@@ -82,6 +82,8 @@ function kinds.check(owner, parameter, value)
     value = parameter.default
     if value == nil and parameter.optional then return nil end
     if value ~= nil and not kind_of(parameter).resolves_default then return value end
+  elseif parameter[2] == "any" and engine.is_tensor(value) then
+    return value
   elseif is_object[type(value)] and nulls.is(value) then
     if allows_null(parameter) then return nil end
     if parameter.default == nil then value = nil end

@@ -81,12 +81,17 @@ local function count_of(model, key)
   return list and #list
 end
 
+local function for_key(model, value, key)
+  if type(value) ~= "table" then return value end
+  return separated(value, count_of(model, key))
+end
+
 --- Nested tables of numbers as the inputs and targets of a model that has several: one table each.
 -- @tparam Model model
 -- @param x
 -- @param[opt] y
 function data.for_model(model, x, y)
-  return separated(x, count_of(model, "inputs")), separated(y, count_of(model, "outputs"))
+  return for_key(model, x, "inputs"), for_key(model, y, "outputs")
 end
 
 local parts_of_batch = {"x", "y", "sample_weight"}
@@ -180,6 +185,44 @@ function data.count_samples(owner, flat, advice)
   return counts[1]
 end
 
+local function take_apart(owner, given)
+  local flat = data.flatten(owner, given)
+  flat.rows = data.count_samples(owner, flat)
+  return flat
+end
+
+local most_known = 100 -- texts of types
+-- What is known of batches of x, and of x and y: `by_types`, and how many.
+local known_x, known_y = {by_types = {}, count = 0}, {by_types = {}, count = 0}
+
+-- What is found of tensors depends on their types alone, but for float64, which may be converted.
+local function take_known(owner, given, tensors, known)
+  local types = engine.types_text(tensors)
+  local flat = known.by_types[types]
+  if not flat then
+    flat = take_apart(owner, given)
+    if types:find("float64", 1, true) then return flat end
+    if known.count == most_known then known.by_types, known.count = {}, 0 end
+    known.by_types[types], known.count = flat, known.count + 1
+    tensors, flat.tensors = flat.tensors, nil
+  end
+  return {tensors = tensors, names = flat.names, form = flat.form, key = flat.key,
+    rows = flat.rows, types = types}
+end
+
+--- A batch that came by itself, taken apart as a source does it. Batches of plain tensors have the
+-- text of their types, `types`.
+-- @tparam string owner name of the method, for messages
+-- @tparam table given `x`, `y`, `sample_weight`
+-- @treturn table
+function data.single(owner, given)
+  local x, y = given.x, given.y
+  if given.sample_weight ~= nil or not engine.is_tensor(x) then return take_apart(owner, given) end
+  if y == nil then return take_known(owner, given, {x}, known_x) end
+  if not engine.is_tensor(y) then return take_apart(owner, given) end
+  return take_known(owner, given, {x, y}, known_y)
+end
+
 --- Rows `first` to `last` of a tensor, counted from 1.
 local function rows(tensor, first, last) return tensor:slice{{first, last}} end
 data.rows = rows
@@ -210,9 +253,7 @@ function data.batch(owner, options, x, y, weight)
     end
     weight = data.class_weights(owner, y, options.class_weight)
   end
-  local flat = data.flatten(owner, {x = x, y = y, sample_weight = weight})
-  flat.rows = data.count_samples(owner, flat)
-  return flat
+  return data.single(owner, {x = x, y = y, sample_weight = weight})
 end
 
 --- Splits off the last share of the samples, before any shuffling.

@@ -11,13 +11,6 @@ local structure = require "cusp.base.structure"
 
 local single = {}
 
--- One batch of data as a source gives it.
-local function single_batch(owner, given)
-  local flat = data.flatten(owner, given)
-  flat.rows = data.count_samples(owner, flat)
-  return flat
-end
-
 local function run_single(self, owner, method, batch, return_dict)
   checks.compiled(self, owner)
   if replicas.active then batch = shards.part(batch) end
@@ -27,9 +20,8 @@ local function run_single(self, owner, method, batch, return_dict)
   if plan then checks.batch_labels(self, owner, batch) end
   step:run(batch, plan)
   if replicas.active then replicas.set_share() end
-  local logs = step:logs()
-  if return_dict then return logs end
-  return step:values(logs)
+  if return_dict then return step:logs() end
+  return step:values()
 end
 
 local bind_train_on_batch = arguments.binder("train_on_batch", {
@@ -49,7 +41,7 @@ function single:train_on_batch(...)
   x, y = data.for_model(self, x, y)
   local given = data.with_class_weight("train_on_batch",
     {x = x, y = y, sample_weight = sample_weight}, class_weight)
-  return run_single(self, "train_on_batch", "train_step", single_batch("train_on_batch", given),
+  return run_single(self, "train_on_batch", "train_step", data.single("train_on_batch", given),
     return_dict)
 end
 
@@ -63,7 +55,7 @@ local bind_test_on_batch = arguments.binder("test_on_batch", {
 function single:test_on_batch(...)
   local x, y, sample_weight, return_dict = bind_test_on_batch(...)
   x, y = data.for_model(self, x, y)
-  local batch = single_batch("test_on_batch", {x = x, y = y, sample_weight = sample_weight})
+  local batch = data.single("test_on_batch", {x = x, y = y, sample_weight = sample_weight})
   return run_single(self, "test_on_batch", "test_step", batch, return_dict)
 end
 
@@ -72,7 +64,7 @@ local bind_predict_on_batch = arguments.binder("predict_on_batch", {{"x", "any"}
 --- The outputs of one batch.
 function single:predict_on_batch(...)
   local x = data.for_model(self, (bind_predict_on_batch(...)))
-  local outputs, form = Step.of(self, "predict_step"):run(single_batch("predict_on_batch", {x = x}))
+  local outputs, form = Step.of(self, "predict_step"):run(data.single("predict_on_batch", {x = x}))
   return structure.pack(form, outputs)
 end
 

@@ -247,9 +247,19 @@ local function run_eagerly(self, batch)
   return whole.with({self.model, self}, run_step, self, batch)
 end
 
+-- The text by which the plan for a batch is kept; batches mostly are as the one before.
+local function plan_key(self, batch)
+  local last, types = self.last_key, batch.types or engine.types_text(batch.tensors)
+  if not last or last.state ~= self.state or last.form ~= batch.key or last.types ~= types then
+    last = {state = self.state, form = batch.key, types = types,
+      text = ("%s|%s|%s"):format(self.state, batch.key, types)}
+    self.last_key = last
+  end
+  return last.text
+end
+
 local function plan_of(self, batch)
-  local key = ("%s|%s|%s"):format(self.state, batch.key, engine.types_text(batch.tensors))
-  local plan = self.plans:find(key)
+  local plan = self.plans:find(plan_key(self, batch))
   return plan and use(self, plan) or self:plan(batch.form, batch.key, types_of(batch.tensors))
 end
 
@@ -304,11 +314,11 @@ end
 
 -- A plan that computes what the metrics say.
 local function trace_reading(trace, self)
-  local reading, tensors = {names = {}, fixed = {}}, {}
+  local reading, tensors = {places = {}, fixed = {}}, {}
   for name, value in pairs(self.model:get_metrics_result()) do
     if type(value) == "userdata" then
-      table.insert(reading.names, name)
       table.insert(tensors, value)
+      reading.places[name] = #tensors
     else
       reading.fixed[name] = value
     end
@@ -324,13 +334,18 @@ local function to_lua(value)
   return value:tolist()
 end
 
+-- Its results, and what they are.
 local function read_metrics(self)
-  local report, logs = self.report, {}
+  local report = self.report
   report.reading = report.reading or engine.traced(trace_reading, self)
-  local reading = report.reading
-  local values = {reading.run()}
+  return {report.reading.run()}, report.reading
+end
+
+local function metric_logs(self)
+  local values, reading = read_metrics(self)
+  local logs = {}
   for name, value in next, reading.fixed do logs[name] = value end
-  for i, name in ipairs(reading.names) do logs[name] = to_lua(values[i]) end
+  for name, place in next, reading.places do logs[name] = to_lua(values[place]) end
   return logs
 end
 
@@ -338,7 +353,7 @@ end
 -- @treturn table
 function Step:logs()
   local report, logs = self.report, {}
-  if report.from_metrics then return read_metrics(self) end
+  if report.from_metrics then return metric_logs(self) end
   for _, name in ipairs(report.names) do
     local value = report.last[name]
     if value == nil then value = report.log_variables[name] end
@@ -350,8 +365,22 @@ end
 --- The names of what the steps report, in order.
 function Step:log_names() return self.report.names end
 
+-- Without a table by name between.
+local function metric_values(self)
+  local tensors, reading = read_metrics(self)
+  local names, values = self.report.names, {}
+  for i, name in ipairs(names) do
+    local place = reading.places[name]
+    if place then values[i] = to_lua(tensors[place]) else values[i] = reading.fixed[name] end
+  end
+  return table.unpack(values, 1, #names)
+end
+
 --- What the steps report, as values in that order.
+-- @tparam[opt] table logs what `logs` gave
 function Step:values(logs)
+  if not logs and self.report.from_metrics then return metric_values(self) end
+  logs = logs or self:logs()
   local names, values = self:log_names(), {}
   for i, name in ipairs(names) do values[i] = logs[name] end
   return table.unpack(values, 1, #names)
