@@ -4,6 +4,7 @@
 #include "../base/memory.h"
 #include "../base/threads.h"
 #include "onednn.h"
+#include "split_product.h"
 
 /* Below this many multiplications the library is not worth its loading. */
 #define LEAST_WORK ((double)(1 << 26))
@@ -13,6 +14,7 @@
 
 struct cusp_product {
   cusp_gemm_task task;
+  int split_threads; /* on tiles; 0: by oneDNN, with what follows */
   const cusp_onednn *onednn;
   int64_t count, rows; /* of blocks, and of a block but for the last */
   int pieces;
@@ -63,9 +65,14 @@ static bool make_blocks(cusp_product *p) {
 
 cusp_product *cusp_product_new(const cusp_gemm_task *task) {
   cusp_product *p = NULL;
-  if (!pays(task) || cusp_alloc_zeroed((void **)&p, sizeof *p) != CUSP_OK)
+  if ((!pays(task) && !cusp_split_product_pays(task)) ||
+      cusp_alloc_zeroed((void **)&p, sizeof *p) != CUSP_OK)
     return NULL;
   p->task = *task;
+  if (cusp_split_product_pays(task)) {
+    p->split_threads = cusp_get_num_threads();
+    return p;
+  }
   p->onednn = cusp_onednn_load();
   if (p->onednn && make_blocks(p))
     return p;
@@ -80,6 +87,8 @@ void cusp_product_free(cusp_product *p) {
 }
 
 size_t cusp_product_workspace(const cusp_product *p) {
+  if (p->split_threads > 0)
+    return cusp_split_product_workspace(&p->task, p->split_threads);
   return p->packed + (size_t)p->pieces * p->workspace;
 }
 
@@ -104,8 +113,24 @@ static void run_pieces(void *context, int64_t begin, int64_t end) {
         __atomic_store_n(&run->failed, true, __ATOMIC_RELAXED);
 }
 
+/** Factors that are not for tiles are OpenBLAS's. */
+static cusp_status run_split(const cusp_product *p, const void *a, const void *b, void *c,
+                             void *workspace) {
+  cusp_gemm_task task = p->task;
+  task.a = a;
+  task.b = b;
+  task.c = c;
+  if (cusp_split_product_run(&task, p->split_threads, workspace))
+    return CUSP_OK;
+  CUSP_TRY(cusp_blas_ready());
+  cusp_gemm(&task);
+  return CUSP_OK;
+}
+
 cusp_status cusp_product_run(const cusp_product *p, const void *a, const void *b, void *c,
                              void *workspace) {
+  if (p->split_threads > 0)
+    return run_split(p, a, b, c, workspace);
   product_run run = {p, a, b, c, (char *)workspace + p->packed, false};
   if (p->packed > 0) {
     run.failed = !p->onednn->product_pack(p->blocks[0], b, workspace);

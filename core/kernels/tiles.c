@@ -3,7 +3,6 @@
 #include "../base/cpu.h"
 #include "../base/memory.h"
 #include "../base/threads.h"
-#include "tile_shape.h"
 
 #include <string.h>
 
@@ -24,11 +23,7 @@ size_t cusp_tiles_workspace(int64_t m, int64_t n, int64_t k) {
 }
 
 #if defined(__x86_64__) && defined(__GNUC__) && __GNUC__ >= 11
-#include <immintrin.h>
-
-#define WITH_TILES \
-  __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define IN_LINE static inline __attribute__((always_inline)) WITH_TILES
+#include "tile_lines.h"
 
 bool cusp_tiles_present(void) { return cusp_cpu_isa() >= CUSP_ISA_AMX; }
 
@@ -43,27 +38,23 @@ typedef struct source {
   char *out;
 } source;
 
-IN_LINE __mmask16 first_16(int64_t count) {
-  return count >= 16 ? (__mmask16)0xffff : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
-}
-
-IN_LINE __mmask32 first_32(int64_t count) {
+CUSP_TILES_INLINE __mmask32 first_32(int64_t count) {
   return count >= 32 ? (__mmask32)-1 : count <= 0 ? 0 : (__mmask32)((1u << count) - 1);
 }
 
 /** 32 neighbours along k of one line, zeros behind `count`. */
-IN_LINE __m512i load_deep(const source *s, int64_t line, int64_t k, int64_t count) {
+CUSP_TILES_INLINE __m512i load_deep(const source *s, int64_t line, int64_t k, int64_t count) {
   const int64_t at = line * s->line + k;
   if (s->dtype == CUSP_BFLOAT16)
     return _mm512_maskz_loadu_epi16(first_32(count), s->data + at * 2);
   const float *data = (const float *)s->data + at;
-  const __m512 low = _mm512_maskz_loadu_ps(first_16(count), data);
-  const __m512 high = _mm512_maskz_loadu_ps(first_16(count - 16), data + 16);
+  const __m512 low = _mm512_maskz_loadu_ps(cusp_first_16(count), data);
+  const __m512 high = _mm512_maskz_loadu_ps(cusp_first_16(count - 16), data + 16);
   return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
 /** 16 neighbouring lines at one k, as 16-bit numbers. */
-IN_LINE __m256i load_lines(const source *s, int64_t line, int64_t k, __mmask16 mask) {
+CUSP_TILES_INLINE __m256i load_lines(const source *s, int64_t line, int64_t k, __mmask16 mask) {
   const int64_t at = line + k * s->deep;
   if (s->dtype == CUSP_BFLOAT16)
     return _mm256_maskz_loadu_epi16(mask, s->data + at * 2);
@@ -71,7 +62,7 @@ IN_LINE __m256i load_lines(const source *s, int64_t line, int64_t k, __mmask16 m
 }
 
 /** 16 lines at k and k + 1, in pairs. */
-IN_LINE __m512i load_pairs(const source *s, int64_t line, int64_t k, __mmask16 mask) {
+CUSP_TILES_INLINE __m512i load_pairs(const source *s, int64_t line, int64_t k, __mmask16 mask) {
   const __m512i even = _mm512_cvtepu16_epi32(load_lines(s, line, k, mask));
   if (k + 1 >= s->k)
     return even;
@@ -79,39 +70,10 @@ IN_LINE __m512i load_pairs(const source *s, int64_t line, int64_t k, __mmask16 m
   return _mm512_or_si512(even, _mm512_slli_epi32(odd, 16));
 }
 
-/** Exchanges rows and columns of 16 x 16 numbers of 32 bits. */
-IN_LINE void transpose(__m512i r[16]) {
-  __m512i t[16];
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i += 4)
-#pragma GCC unroll 16
-    for (int j = 0; j < 2; j++) {
-      r[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + 2 + j]);
-      r[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + 2 + j]);
-    }
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i += 8)
-#pragma GCC unroll 16
-    for (int j = 0; j < 4; j++) {
-      t[i + j] = _mm512_shuffle_i32x4(r[i + j], r[i + 4 + j], 0x88);
-      t[i + 4 + j] = _mm512_shuffle_i32x4(r[i + j], r[i + 4 + j], 0xdd);
-    }
-#pragma GCC unroll 16
-  for (int j = 0; j < 8; j++) {
-    r[j] = _mm512_shuffle_i32x4(t[j], t[8 + j], 0x88);
-    r[8 + j] = _mm512_shuffle_i32x4(t[j], t[8 + j], 0xdd);
-  }
-}
-
-IN_LINE void pack_tile(const source *s, int64_t line, int64_t k, char *out, const bool deep,
-                       const bool turned) {
+CUSP_TILES_INLINE void pack_tile(const source *s, int64_t line, int64_t k, char *out,
+                                 const bool deep, const bool turned) {
   __m512i rows[LINES];
-  const __mmask16 mask = first_16(s->lines - line);
+  const __mmask16 mask = cusp_first_16(s->lines - line);
 #pragma GCC unroll 16
   for (int i = 0; i < LINES; i++)
     if (deep)
@@ -119,14 +81,14 @@ IN_LINE void pack_tile(const source *s, int64_t line, int64_t k, char *out, cons
     else
       rows[i] = k + 2 * i < s->k ? load_pairs(s, line, k + 2 * i, mask) : _mm512_setzero_si512();
   if (turned)
-    transpose(rows);
+    cusp_transpose_16(rows);
 #pragma GCC unroll 16
   for (int i = 0; i < LINES; i++)
     _mm512_store_si512(out + 64 * i, rows[i]);
 }
 
 /** A tile, whichever way k lies in memory and is wanted. */
-WITH_TILES static void pack_any(const source *s, int64_t line, int64_t k, char *out) {
+CUSP_WITH_TILES static void pack_any(const source *s, int64_t line, int64_t k, char *out) {
   const bool deep = s->deep == 1;
   if (deep && s->pairs_wanted)
     pack_tile(s, line, k, out, true, true);
@@ -183,14 +145,10 @@ void cusp_tiles_pack_right(const cusp_tile_task *task, void *memory) {
 
 /* ------------------------------------------------------------------ products */
 
-WITH_TILES static void configure(void) {
-  const cusp_tile_shape shape = cusp_whole_tiles();
-  _tile_loadconfig(&shape);
-}
-
 /** One tile of sums [16, 16] into c, as many rows and columns as there are. */
-IN_LINE void store_sums(const cusp_tile_task *t, const float *sums, int64_t row, int64_t column) {
-  const __mmask16 mask = first_16(t->n - column);
+CUSP_TILES_INLINE void store_sums(const cusp_tile_task *t, const float *sums, int64_t row,
+                                  int64_t column) {
+  const __mmask16 mask = cusp_first_16(t->n - column);
   const int64_t rows = t->m - row < LINES ? t->m - row : LINES;
   for (int64_t i = 0; i < rows; i++) {
     const int64_t at = (row + i) * t->ldc + column;
@@ -208,8 +166,9 @@ IN_LINE void store_sums(const cusp_tile_task *t, const float *sums, int64_t row,
 
 /** 32 x 32 numbers of c from two panels of each factor; `low` and `right` say whether the second
  * ones are there. */
-IN_LINE void multiply_block(const cusp_tile_task *t, const char *a, const char *b, int64_t row,
-                            int64_t column, const bool low, const bool right) {
+CUSP_TILES_INLINE void multiply_block(const cusp_tile_task *t, const char *a, const char *b,
+                                      int64_t row, int64_t column, const bool low,
+                                      const bool right) {
   const int64_t depth = tiles_of(t->k, DEPTH), panel = depth * TILE_BYTES;
   float sums[4][LINES * LINES] __attribute__((aligned(64)));
   _tile_zero(0);
@@ -251,7 +210,7 @@ typedef struct product {
 } product;
 
 /** The block of panels (i, i + 1) of a and (j, j + 1) of b. */
-WITH_TILES static void multiply_panels(const product *p, int64_t i, int64_t j) {
+CUSP_WITH_TILES static void multiply_panels(const product *p, int64_t i, int64_t j) {
   const cusp_tile_task *t = p->task;
   const int64_t panel = tiles_of(t->k, DEPTH) * TILE_BYTES;
   const bool low = (i + 1) * LINES < t->m, right = (j + 1) * LINES < t->n;
@@ -282,10 +241,10 @@ static void multiply_range(const product *p, int64_t i_first, int64_t i_last, in
 }
 
 /** Pairs of panels begin <= i < end of the longer side. */
-WITH_TILES static void multiply_pairs(void *context, int64_t begin, int64_t end) {
+CUSP_WITH_TILES static void multiply_pairs(void *context, int64_t begin, int64_t end) {
   const product *p = context;
   const int64_t rows = tiles_of(p->task->m, LINES), columns = tiles_of(p->task->n, LINES);
-  configure();
+  cusp_configure_whole_tiles();
   if (p->by_rows)
     multiply_range(p, 2 * begin, 2 * end < rows ? 2 * end : rows, 0, columns);
   else

@@ -1,9 +1,12 @@
 /* Products of bfloat16 on tiles against sums written out, and the rounding to it: every layout and
- * dtype, sizes that fill no tile, none at all. Where the CPU has no tiles nothing is tested. */
+ * dtype, sizes that fill no tile, none at all; products of float32 in parts, as precise as
+ * float32's. Where the CPU has no tiles nothing is tested. */
 #include "check.h"
 
 #include "base/memory.h"
+#include "base/threads.h"
 #include "kernels/factor.h"
+#include "kernels/split_product.h"
 #include "kernels/tiles.h"
 #include "kernels/vector.h"
 #include "kernels/vector_narrow.h"
@@ -123,6 +126,157 @@ static void test_narrow_factors(void) {
   cusp_free(b);
 }
 
+/* ------------------------------------------------------------------ float32 in parts */
+
+/** Numbers with all of float32's digits, of several magnitudes. */
+static float *full_numbers(int64_t count, int64_t seed) {
+  float *data = NULL;
+  CHECK_OK(cusp_alloc((void **)&data, (size_t)(count + 1) * sizeof *data));
+  for (int64_t i = 0; i < count; i++)
+    data[i] = (float)ldexp(value_at(i * 31 + seed) / 3, (int)((i + seed) % 5) - 2);
+  return data;
+}
+
+static bool split_run(const cusp_gemm_task *t, int threads) {
+  void *workspace = NULL;
+  CHECK_OK(cusp_set_num_threads(threads));
+  CHECK_OK(cusp_alloc(&workspace, cusp_split_product_workspace(t, threads)));
+  const bool done = cusp_split_product_run(t, threads, workspace);
+  cusp_free(workspace);
+  CHECK_OK(cusp_set_num_threads(1));
+  return done;
+}
+
+static double split_element(const void *data, bool trans, int64_t ld, int64_t i, int64_t j) {
+  return (double)((const float *)data)[trans ? j * ld + i : i * ld + j];
+}
+
+/** The largest error of every 7th element in units of what its terms add up to, and whether what
+ * lies between the rows of c is as it was, -1. */
+static double split_error(const cusp_gemm_task *t, bool *untouched) {
+  double worst = 0;
+  const float *c = t->c;
+  for (int64_t at = 0; at < t->m * t->n; at += 7) {
+    const int64_t i = at / t->n, j = at % t->n;
+    double sum = 0, size = 0;
+    for (int64_t l = 0; l < t->k; l++) {
+      const double term = split_element(t->a, t->trans_a, t->lda, i, l) *
+                          split_element(t->b, t->trans_b, t->ldb, l, j);
+      sum += term;
+      size += fabs(term);
+    }
+    const double error = fabs(sum - (double)c[i * t->ldc + j]) / size;
+    worst = error > worst || isnan(error) ? error : worst;
+  }
+  for (int64_t i = 0; i < t->m; i++)
+    for (int64_t j = t->n; j < t->ldc; j++)
+      *untouched = *untouched && c[i * t->ldc + j] == -1;
+  return worst;
+}
+
+static cusp_gemm_task split_task(int64_t m, int64_t n, int64_t k, int layout, int64_t gap) {
+  cusp_gemm_task t = {.dtype = CUSP_FLOAT32, .m = m, .n = n, .k = k, .alpha = 1};
+  t.trans_a = layout & 1;
+  t.trans_b = layout & 2;
+  t.lda = (t.trans_a ? m : k) + gap;
+  t.ldb = (t.trans_b ? k : n) + gap;
+  t.ldc = n + gap;
+  t.a = full_numbers((t.trans_a ? k : m) * t.lda, 1);
+  t.b = full_numbers((t.trans_b ? n : k) * t.ldb, 2);
+  t.c = full_numbers(m * t.ldc, 3);
+  for (int64_t i = 0; i < m * t.ldc; i++)
+    ((float *)t.c)[i] = -1;
+  return t;
+}
+
+static void free_split(const cusp_gemm_task *t) {
+  cusp_free((void *)(uintptr_t)t->a);
+  cusp_free((void *)(uintptr_t)t->b);
+  cusp_free(t->c);
+}
+
+/* The sums of float32 that a library makes are as far from the exact ones. */
+static void check_split(int64_t m, int64_t n, int64_t k, int layout) {
+  cusp_gemm_task t = split_task(m, n, k, layout, layout == 3 ? 5 : 0);
+  bool untouched = true;
+  CHECK(split_run(&t, 1));
+  CHECK(split_error(&t, &untouched) < 0x1p-21);
+  CHECK(untouched);
+  float *one = t.c;
+  t.c = full_numbers(m * t.ldc, 4);
+  for (int threads = 2; threads <= 3; threads++) {
+    bool equal = split_run(&t, threads);
+    for (int64_t i = 0; i < m; i++)
+      equal = equal &&
+              memcmp((float *)t.c + i * t.ldc, one + i * t.ldc, (size_t)n * sizeof(float)) == 0;
+    CHECK(equal);
+  }
+  cusp_free(one);
+  free_split(&t);
+}
+
+static void test_split_products(void) {
+  static const int64_t sizes[][3] = {{64, 64, 64}, {65, 97, 129},  {40, 1100, 70},  {300, 50, 33},
+                                     {1, 70, 31},  {70, 530, 400}, {1100, 600, 300}};
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (int layout = 0; layout < 4; layout++)
+      check_split(sizes[s][0], sizes[s][1], sizes[s][2], layout);
+}
+
+/** Whether a product is made with one number `a` in the left factor and `b` in the right one. */
+static bool takes(float a, float b) {
+  enum { SIZE = 70 };
+  cusp_gemm_task t = split_task(SIZE, SIZE, SIZE, 0, 0);
+  ((float *)(uintptr_t)t.a)[3 * SIZE + 4] = a;
+  ((float *)(uintptr_t)t.b)[4 * SIZE + 6] = b;
+  const bool taken = split_run(&t, 2);
+  free_split(&t);
+  return taken;
+}
+
+static void test_split_range(void) {
+  CHECK(takes(1, 1));
+  CHECK(takes(0, -0.0f));
+  CHECK(takes(1e20f, -1e12f));
+  CHECK(takes(1e-30f, 1e-42f));
+  CHECK(!takes(INFINITY, 1));
+  CHECK(!takes(1, -INFINITY));
+  CHECK(!takes(NAN, 1));
+  CHECK(!takes(3.4028234e38f, 1e-20f));
+  CHECK(!takes(1e20f, 1e20f));
+}
+
+/* A NaN whose digits are all ones is carried into the sign where it is rounded. */
+static void test_split_nan(void) {
+  enum { SIZE = 70 };
+  cusp_gemm_task t = split_task(SIZE, SIZE, SIZE, 0, 0);
+  for (int sign = 0; sign < 2; sign++) {
+    const uint32_t bits = sign ? 0xffffffffu : 0x7fffffffu;
+    memcpy((float *)(uintptr_t)t.a + 3 * SIZE + 4 + sign, &bits, sizeof bits);
+  }
+  const float *c = t.c;
+  bool right = true;
+  if (split_run(&t, 1))
+    for (int64_t i = 0; i < SIZE * SIZE; i++)
+      right = right && (isnan(c[i]) != 0) == (i / SIZE == 3);
+  CHECK(right);
+  free_split(&t);
+}
+
+/* Numbers all of which are too small for their last parts. */
+static void test_split_small(void) {
+  enum { SIZE = 70 };
+  cusp_gemm_task t = split_task(SIZE, SIZE, SIZE, 0, 0);
+  for (int64_t i = 0; i < SIZE * SIZE; i++)
+    ((float *)(uintptr_t)t.a)[i] *= 1e-30f;
+  CHECK(!split_run(&t, 1));
+  for (int64_t i = 0; i < SIZE * SIZE; i++)
+    ((float *)(uintptr_t)t.a)[i] = 0;
+  CHECK(split_run(&t, 1));
+  CHECK(((float *)t.c)[17] == 0);
+  free_split(&t);
+}
+
 /* Numbers of every exponent with the rounded bits below, at and above one half; infinity, NaN. */
 static void test_rounding(void) {
   static const uint32_t low[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
@@ -161,6 +315,10 @@ int main(void) {
   if (cusp_tiles_present()) {
     test_products();
     test_narrow_factors();
+    test_split_products();
+    test_split_range();
+    test_split_nan();
+    test_split_small();
   }
   test_rounding();
   test_erfc();

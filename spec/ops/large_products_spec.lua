@@ -1,5 +1,5 @@
---- Products that are large enough for oneDNN, where it is there and fast: against float64, and for
--- each number of threads.
+--- Products that are large enough for tiles, or for oneDNN, where they are there and fast: against
+-- float64, for each number of threads, and with numbers that tiles cannot take.
 local cusp = require "cusp"
 local ops, random = cusp.ops, cusp.random
 
@@ -30,6 +30,36 @@ describe("a large product", function()
     local a, b = operands(8 * 128, 260, 300, 5)
     local product = ops.matmul(ops.reshape(a, {8, 128, 260}), b)
     assert.is_true(distance(a, b, ops.reshape(product, {1024, 300})) < 1e-5)
+  end)
+
+  it("is exact where float32 is", function()
+    local a = ops.cast(random.randint({130, 300}, -200, 200, {seed = 3}), "float32")
+    local b = ops.cast(random.randint({300, 170}, -200, 200, {seed = 4}), "float32")
+    assert.equal(0, distance(a, b, ops.matmul(a, b)))
+    local full = random.normal({256, 256}, {seed = 6})
+    assert.is_true(ops.all(ops.equal(full, ops.matmul(full, ops.eye(256)))):item())
+  end)
+
+  for name, value in pairs{
+    ["infinity"] = math.huge, ["NaN"] = 0 / 0, ["the largest number"] = 3.4028234e38,
+  } do
+    it("of " .. name .. " is what its terms say", function()
+      local column = random.uniform({200, 1}, 0.5, 1, {seed = 1})
+      local a = ops.concatenate({column, ops.zeros{200, 199}}, {axis = -1})
+      a = ops.where(ops.equal(ops.reshape(ops.arange(200 * 200), {200, 200}), 200), value, a)
+      local b = ops.full({200, 200}, 0.25)
+      local product = ops.matmul(a, b)
+      local found = product[2][7]:item()
+      local right = found == value or (found ~= found and value ~= value)
+      assert.is_true(right or math.abs(found / value - 0.25) < 1e-6)
+      assert.is_true(math.abs(product[1][7]:item() - column[1][1]:item() / 4) < 1e-7)
+    end)
+  end
+
+  it("of tiny numbers keeps their digits", function()
+    local a, b = operands(200, 300, 200, 8)
+    local tiny = ops.matmul(a * 2 ^ -100, b)
+    assert.is_true(distance(a, b, tiny * 2 ^ 100) < 1e-5)
   end)
 
   it("does not depend on the number of threads", function()
