@@ -12,6 +12,8 @@ typedef struct arg_reduction {
   int64_t count, inner;
   bool largest;
   cusp_reduce_rows_fn extremes; /* of lines that are short rows: see SHORT_LOOP; NULL otherwise */
+  cusp_arg_rows_fn rows;        /* by registers; NULL otherwise */
+  size_t row_bytes;
 } arg_reduction;
 
 #define SHORT 64 /* elements of a short row, one bit each */
@@ -88,14 +90,22 @@ CUSP_ISA_DECLARE(const cusp_arg_rows, cusp_arg_rows);
 
 static void run_registers(void *context, int64_t begin, int64_t end) {
   const arg_reduction *r = context;
-  CUSP_ISA_CHOOSE(cusp_arg_rows)
-      ->float32(end - begin, r->count, r->largest, (const float *)r->in + begin * r->count,
-                r->out + begin);
+  r->rows(end - begin, r->count, r->largest, (const char *)r->in + (size_t)begin * r->row_bytes,
+          r->out + begin);
 }
 
-/** The loop for the call; short rows have one of their own. */
+static cusp_arg_rows_fn find_rows(const arg_reduction *r, cusp_dtype dtype) {
+  const cusp_arg_rows *rows = CUSP_ISA_CHOOSE(cusp_arg_rows);
+  if (r->inner != 1)
+    return NULL;
+  return dtype == CUSP_FLOAT32 ? rows->float32 : dtype == CUSP_BFLOAT16 ? rows->bfloat16 : NULL;
+}
+
+/** The loop for the call; rows without gaps have some of their own. */
 static cusp_range_fn choose_loop(arg_reduction *r, cusp_dtype dtype) {
-  if (r->inner == 1 && dtype == CUSP_FLOAT32 && r->count <= CUSP_ISA_CHOOSE(cusp_arg_rows)->longest)
+  r->rows = find_rows(r, dtype);
+  r->row_bytes = (size_t)r->count * cusp_dtype_size(dtype);
+  if (r->rows)
     return run_registers;
   if (r->inner != 1 || r->count > SHORT || !short_loops[dtype])
     return loops[dtype];
@@ -105,8 +115,11 @@ static cusp_range_fn choose_loop(arg_reduction *r, cusp_dtype dtype) {
 
 static cusp_status run(cusp_call *call, bool largest) {
   const cusp_shape *shape = &call->inputs[0].shape;
-  arg_reduction r = {
-      call->inputs[0].data, call->outputs[0].data, cusp_shape_count(shape), 1, largest, NULL};
+  arg_reduction r = {.in = call->inputs[0].data,
+                     .out = call->outputs[0].data,
+                     .count = cusp_shape_count(shape),
+                     .inner = 1,
+                     .largest = largest};
   if (call->attrs[0].kind == CUSP_ATTR_INT) {
     int axis = (int)call->attrs[0].integer;
     r.count = shape->size[axis];

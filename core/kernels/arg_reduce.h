@@ -4,11 +4,14 @@
 
 #include "call.h"
 
-/** out[row] = where the largest or smallest of a row's `count` elements is; count <= longest, which
- * is 0 where the instruction set has no such function. (arg_reduce.isa.c) */
+/** out[row] = where the largest or smallest of a row's `count` elements is, which lie side by side.
+ */
+typedef void (*cusp_arg_rows_fn)(int64_t rows, int64_t count, bool largest, const void *x,
+                                 int32_t *out);
+
+/** NULL where the instruction set has no such function. (arg_reduce.isa.c) */
 typedef struct cusp_arg_rows {
-  void (*float32)(int64_t rows, int64_t count, bool largest, const float *x, int32_t *out);
-  int64_t longest;
+  cusp_arg_rows_fn float32, bfloat16;
 } cusp_arg_rows;
 
 /** Attributes: axis (INT, or NONE: the whole array in row-major order), keepdims. Result int32; the

@@ -68,6 +68,33 @@ describe("extremes", function()
     assert.equal(5, ops.argmax(matrix):item())
     assert.equal(-1, ops.nanargmax(engine.tensor{nan, nan}):item())
   end)
+
+  it("are found in rows of any length", function()
+    for _, count in ipairs{1, 3, 15, 16, 17, 32, 70, 131} do
+      local rows, first, infinite = {}, {}, {}
+      for row = 1, 5 do
+        rows[row], infinite[row] = {}, {}
+        first[row] = (row * 37) % count
+        for k = 1, count do
+          rows[row][k] = k - 1 >= first[row] and k % 2 == (first[row] + 1) % 2 and 2 or k % 2
+          infinite[row][k] = -math.huge
+        end
+      end
+      local x = engine.tensor(rows)
+      for _, dtype in ipairs{"float32", "bfloat16", "float64", "int32"} do
+        local typed = ops.cast(x, dtype)
+        assert.same(first, ops.argmax(typed, 2):tolist())
+        assert.same(first, ops.argmin(-typed, 2):tolist())
+      end
+      rows[2][count], rows[4][first[4] + 1] = nan, nan
+      x, first[2] = engine.tensor(rows), count - 1
+      for _, dtype in ipairs{"float32", "bfloat16", "float64"} do
+        assert.same(first, ops.argmax(ops.cast(x, dtype), 2):tolist())
+        local lowest = ops.cast(engine.tensor(infinite), dtype)
+        assert.same({0, 0, 0, 0, 0}, ops.argmax(lowest, 2):tolist())
+      end
+    end
+  end)
 end)
 
 describe("statistics", function()
