@@ -3,6 +3,7 @@
 #include "../base/threads.h"
 #include "blas.h"
 #include "isa.h"
+#include "tiles.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ typedef struct tile {
   const cusp_attention_loops *loops;
   int64_t batch, head, target, rows, source, columns;
   char *scores, *other, *slope, *numbers; /* [rows, columns] each, and [rows] */
+  char *packed;                           /* both factors of a product on tiles; NULL: none is */
 } tile;
 
 static size_t width_of(const cusp_attention *a) { return cusp_dtype_size(a->dtype); }
@@ -30,16 +32,35 @@ static size_t tile_bytes(const cusp_attention *a) {
   return ALIGNED((size_t)(least(a->targets, TARGETS) * least(a->sources, SOURCES)) * width_of(a));
 }
 
+/* targets from which products are worth their packing */
+#define LEAST_NARROW 16
+
+static bool is_narrow(const cusp_attention *a) {
+  return a->narrow && a->dtype == CUSP_FLOAT32 && a->targets >= LEAST_NARROW &&
+         cusp_tiles_present();
+}
+
+/** Bytes of a packed factor, whichever it is. */
+static size_t packed_bytes(const cusp_attention *a) {
+  int64_t side = least(a->sources, SOURCES);
+  const int64_t others[] = {least(a->targets, TARGETS), a->size, a->depth};
+  for (int i = 0; i < 3; i++)
+    side = others[i] > side ? others[i] : side;
+  return is_narrow(a) ? cusp_tiles_bytes(side, side) : 0;
+}
+
 static size_t piece_bytes(const cusp_attention *a, int tiles) {
-  return (size_t)tiles * tile_bytes(a) + TARGETS * sizeof(double);
+  return (size_t)tiles * tile_bytes(a) + TARGETS * sizeof(double) + 2 * packed_bytes(a);
 }
 
 static tile tile_of(const cusp_attention *a, int64_t piece, int tiles) {
   char *at = (char *)a->workspace + (size_t)piece * piece_bytes(a, tiles);
   size_t bytes = tile_bytes(a);
+  char *numbers = at + (size_t)tiles * bytes;
   return (tile){.a = a,
                 .loops = CUSP_ISA_CHOOSE_FLOAT(cusp_attention_loops, a->dtype),
-                .numbers = at + (size_t)tiles * bytes,
+                .numbers = numbers,
+                .packed = is_narrow(a) ? numbers + TARGETS * sizeof(double) : NULL,
                 .scores = at,
                 .other = tiles > 1 ? at + bytes : NULL,
                 .slope = tiles > 2 ? at + 2 * bytes : NULL};
@@ -92,8 +113,31 @@ typedef struct factor {
   bool trans;
 } factor;
 
+static cusp_tile_matrix tile_matrix(factor x) {
+  return (cusp_tile_matrix){x.data, CUSP_FLOAT32, x.trans ? 1 : x.stride, x.trans ? x.stride : 1};
+}
+
+static void multiply_narrow(const tile *t, int64_t m, int64_t n, int64_t k, factor x, factor y,
+                            bool add, void *out, int64_t stride) {
+  char *right = t->packed + packed_bytes(t->a);
+  cusp_tile_task task = {
+      .m = m, .n = n, .k = k, .c = out, .c_dtype = CUSP_FLOAT32, .ldc = stride, .add = add};
+  task.a = tile_matrix(x);
+  task.b = tile_matrix(y);
+  cusp_tiles_pack_right(&task, right);
+  task.packed_right = right;
+  cusp_tiles_multiply_serial(&task, t->packed);
+}
+
+/** `alpha` is 1 where products are added on tiles. */
 static void multiply(const tile *t, int64_t m, int64_t n, int64_t k, factor x, factor y,
                      double alpha, bool add, void *out, int64_t stride) {
+  if (t->packed) {
+    multiply_narrow(t, m, n, k, x, y, add, out, stride);
+    if (alpha != 1)
+      t->loops->rescale(m, n, stride, out, (float[]){(float)alpha}, 0);
+    return;
+  }
   cusp_gemm_serial(&(cusp_gemm_task){.dtype = t->a->dtype,
                                      .trans_a = x.trans,
                                      .trans_b = y.trans,
@@ -267,10 +311,15 @@ static void backward_tile(const backward *b, const tile *t) {
   if (a->soft_cap != 0)
     t->loops->multiply(rows * columns, t->other, t->slope);
   hide(t, t->other, 0);
-  multiply(t, rows, a->size, columns, dscores, rows_of(t, &a->key, g, t->source), a->scale,
+  double scale = a->scale;
+  if (t->packed) {
+    t->loops->rescale(rows, columns, columns, t->other, (float[]){(float)scale}, 0);
+    scale = 1;
+  }
+  multiply(t, rows, a->size, columns, dscores, rows_of(t, &a->key, g, t->source), scale,
            t->source > 0, array_at(t, &b->dquery, t->head, t->target), b->dquery.time);
   multiply(t, columns, a->size, rows, transposed(dscores),
-           rows_of(t, &a->query, t->head, t->target), a->scale, true,
+           rows_of(t, &a->query, t->head, t->target), scale, true,
            array_at(t, &b->dkey, g, t->source), b->dkey.time);
 }
 

@@ -29,6 +29,7 @@ typedef struct cusp_attention {
   int64_t batch, targets, sources, heads, groups, size, depth;
   double scale, soft_cap; /* scores are soft_cap * tanh(q k scale / soft_cap); 0: no cap */
   bool causal;            /* target t sees sources 0 .. t */
+  bool narrow;            /* products of float32 may round their factors to bfloat16 */
   cusp_attention_array query, key, value;
   cusp_attention_grid bias, mask; /* added to scores; bool, where 0 the score is hidden */
   void *out;                      /* [B, T, H, E], row-major; written forward, read backward */

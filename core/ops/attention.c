@@ -17,9 +17,10 @@ enum { QUERY, KEY, VALUE, FIRST_OPTIONAL };
 /* Inputs of the backward row: these, then the same. */
 enum { OUT = FIRST_OPTIONAL, SUMS, DOUT, G_FIRST_OPTIONAL };
 /* Attributes of both. */
-enum { HAS_BIAS, HAS_MASK, CAUSAL, SCALE, SOFT_CAP, ATTRIBUTES };
-#define TILES_ARGUMENTS \
-  "inputs..., has_bias: bool, has_mask: bool, is_causal: bool, scale: float, soft_cap: float"
+enum { HAS_BIAS, HAS_MASK, CAUSAL, SCALE, SOFT_CAP, NARROW, ATTRIBUTES };
+#define TILES_ARGUMENTS                                                                         \
+  "inputs..., has_bias: bool, has_mask: bool, is_causal: bool, scale: float, soft_cap: float, " \
+  "narrow: bool = false"
 
 /* ------------------------------------------------------------------ made of other rows */
 
@@ -189,6 +190,7 @@ static cusp_attention attention_of(const cusp_call *call, int first_optional) {
                       .scale = attrs[SCALE].number,
                       .soft_cap = attrs[SOFT_CAP].number,
                       .causal = attrs[CAUSAL].integer,
+                      .narrow = attrs[NARROW].integer,
                       .query = array_of(&x[QUERY]),
                       .key = array_of(&x[KEY]),
                       .value = array_of(&x[VALUE]),
@@ -455,11 +457,13 @@ CUSP_COMPOSE(compose_attention) {
   cusp_node *bias = n_inputs > 3 ? inputs[3] : NULL, *mask = n_inputs > 4 ? inputs[4] : NULL;
   const double size = (double)x[QUERY]->type.shape.size[3];
   const cusp_attr attr[ATTRIBUTES] = {
-      cusp_attr_bool(bias != NULL), cusp_attr_bool(mask != NULL),
+      cusp_attr_bool(bias != NULL),
+      cusp_attr_bool(mask != NULL),
       cusp_attr_bool(attrs[A_CAUSAL].integer),
       cusp_attr_float(attrs[A_SCALE].kind == CUSP_ATTR_FLOAT ? attrs[A_SCALE].number
                                                              : 1 / sqrt(size > 0 ? size : 1)),
-      cusp_attr_float(attrs[A_SOFT_CAP].kind == CUSP_ATTR_FLOAT ? attrs[A_SOFT_CAP].number : 0)};
+      cusp_attr_float(attrs[A_SOFT_CAP].kind == CUSP_ATTR_FLOAT ? attrs[A_SOFT_CAP].number : 0),
+      cusp_attr_bool(dtype == CUSP_BFLOAT16)};
   const operands o = {x[QUERY],
                       x[KEY],
                       x[VALUE],

@@ -130,6 +130,28 @@ describe("dot_product_attention", function()
     end
   end)
 
+  it("multiplies what came in bfloat16 to its precision, forward and backward", function()
+    local function all(operands, args)
+      local tape <close> = cusp.GradientTape()
+      for _, x in ipairs(operands) do tape:watch(x) end
+      local y = ops.dot_product_attention(operands[1], operands[2], operands[3], args)
+      local loss = (y:cast "float32" * draw(y.shape, "float32")):sum()
+      return {y, table.unpack(tape:gradient(loss, operands))}
+    end
+    for _, s in ipairs(shapes) do
+      for name, variant in pairs(variants) do
+        local query, key, value, args = case(s, variant, "bfloat16")
+        local found, wide = all({query, key, value}, args), {}
+        for i, x in ipairs{query, key, value} do wide[i] = x:cast "float32" end
+        if args.bias then args.bias = args.bias:cast "float32" end
+        for i, expected in ipairs(all(wide, args)) do
+          local size = expected:abs():max():item()
+          assert_close(expected, found[i]:cast "float32", 0.02 * size + 1e-6, name .. " " .. i)
+        end
+      end
+    end
+  end)
+
   it("gives zeros where there is no key, and nothing for no query", function()
     local function empty(time) return cusp.zeros{2, time, 1, 3} end
     assert.same(cusp.zeros{2, 4, 1, 3}:flat(),
