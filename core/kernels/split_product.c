@@ -329,7 +329,9 @@ static void multiply_rows(piece *p, range r, int64_t row, int64_t row_end, bool 
 }
 
 /** Rows whose sums are kept at once. */
-static int64_t height(const cusp_gemm_task *t) { return group_depth(t) < t->k ? HEIGHT : ROWS; }
+static int64_t height(const cusp_gemm_task *t) {
+  return group_depth(t) < t->k ? least(HEIGHT, rounded(t->m, ROWS)) : ROWS;
+}
 
 CUSP_WITH_TILES static void multiply_piece(piece *p, const range *whole) {
   const cusp_gemm_task *t = p->task;
@@ -446,10 +448,14 @@ static bool in_range(const split_run *run) {
   return most == 0 || (most > LEAST_PRODUCT && most * (double)run->task->k < MOST_PRODUCT);
 }
 
+/* sides and multiplications from which packing both factors pays */
+#define LEAST_SIDE 64
+#define LEAST_WORK ((double)(1 << 21))
+
 bool cusp_split_product_pays(const cusp_gemm_task *t) {
   return cusp_tiles_present() && !cusp_gemm_is_quiet() && t->dtype == CUSP_FLOAT32 &&
-         t->alpha == 1 && t->beta == 0 && t->m >= 64 && t->n >= 64 && t->k >= 64 &&
-         (double)t->m * (double)t->n * (double)t->k >= (double)(1 << 22);
+         t->alpha == 1 && t->beta == 0 && t->m >= LEAST_SIDE && t->n >= LEAST_SIDE &&
+         t->k >= LEAST_SIDE && (double)t->m * (double)t->n * (double)t->k >= LEAST_WORK;
 }
 
 size_t cusp_split_product_workspace(const cusp_gemm_task *t, int threads) {
