@@ -1,6 +1,5 @@
 #include "split_product.h"
 
-#include "../base/memory.h"
 #include "../base/threads.h"
 #include "tiles.h"
 
@@ -151,63 +150,72 @@ CUSP_WITH_TILES static void pack(source *s, int64_t first, int64_t last, int64_t
 
 /* ------------------------------------------------------------------ products */
 
-/** One step of a block's four tiles of sums. The least products come first; `ahead` is what the
- * next step reads of the left factor. */
+/* Which of a number's three parts; tiles 4 and 5 hold those of the left factor, 6 and 7 of the
+ * right one, 0 to 3 sums. */
+enum { HIGH, MIDDLE, LOW };
+#define LOAD(tile, from, part, panel) \
+  _tile_loadd(tile, (from) + (part)*PART_BYTES + (panel)*TILE_BYTES, 64)
+#define MULTIPLY_UPPER(part) \
+  do {                       \
+    LOAD(4, a, part, 0);     \
+    _tile_dpbf16ps(0, 4, 6); \
+    _tile_dpbf16ps(1, 4, 7); \
+  } while (0)
+#define MULTIPLY_LOWER(part) \
+  do {                       \
+    LOAD(5, a, part, 1);     \
+    _tile_dpbf16ps(2, 5, 6); \
+    _tile_dpbf16ps(3, 5, 7); \
+  } while (0)
+#define MULTIPLY_LEFT(part)  \
+  do {                       \
+    LOAD(6, b, part, 0);     \
+    _tile_dpbf16ps(0, 4, 6); \
+    _tile_dpbf16ps(2, 5, 6); \
+  } while (0)
+#define MULTIPLY_RIGHT(part) \
+  do {                       \
+    LOAD(7, b, part, 1);     \
+    _tile_dpbf16ps(1, 4, 7); \
+    _tile_dpbf16ps(3, 5, 7); \
+  } while (0)
+
+/** A twelfth of a step. */
+CUSP_TILES_INLINE void fetch(const char *ahead, const int twelfth) {
+#pragma GCC unroll 8
+  for (int i = 0; i < STEP_BYTES / 12; i += 64)
+    _mm_prefetch(ahead + twelfth * (STEP_BYTES / 12) + i, _MM_HINT_T0);
+}
+
+/** One step of a block's four tiles of sums, the least products first; `ahead` is what the next
+ * step reads of the left factor. */
 CUSP_TILES_INLINE void multiply_step(const char *a, const char *b, const char *ahead) {
-#define FETCH(part)                                   \
-  _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) \
-      _mm_prefetch(ahead + (part)*512 + i * 64, _MM_HINT_T0)
-  _tile_loadd(4, a + 2 * PART_BYTES, 64);
-  _tile_loadd(6, b, 64);
-  _tile_dpbf16ps(0, 4, 6);
-  FETCH(0);
-  _tile_loadd(7, b + TILE_BYTES, 64);
-  _tile_dpbf16ps(1, 4, 7);
-  FETCH(1);
-  _tile_loadd(5, a + 2 * PART_BYTES + TILE_BYTES, 64);
-  _tile_dpbf16ps(2, 5, 6);
-  _tile_dpbf16ps(3, 5, 7);
-  FETCH(2);
-  _tile_loadd(4, a + PART_BYTES, 64);
-  _tile_dpbf16ps(0, 4, 6);
-  _tile_dpbf16ps(1, 4, 7);
-  FETCH(3);
-  _tile_loadd(5, a + PART_BYTES + TILE_BYTES, 64);
-  _tile_dpbf16ps(2, 5, 6);
-  _tile_dpbf16ps(3, 5, 7);
-  FETCH(4);
-  _tile_loadd(6, b + PART_BYTES, 64);
-  _tile_dpbf16ps(0, 4, 6);
-  _tile_dpbf16ps(2, 5, 6);
-  FETCH(5);
-  _tile_loadd(7, b + PART_BYTES + TILE_BYTES, 64);
-  _tile_dpbf16ps(1, 4, 7);
-  _tile_dpbf16ps(3, 5, 7);
-  FETCH(6);
-  _tile_loadd(4, a, 64);
-  _tile_dpbf16ps(0, 4, 6);
-  _tile_dpbf16ps(1, 4, 7);
-  FETCH(7);
-  _tile_loadd(5, a + TILE_BYTES, 64);
-  _tile_dpbf16ps(2, 5, 6);
-  _tile_dpbf16ps(3, 5, 7);
-  FETCH(8);
-  _tile_loadd(6, b + 2 * PART_BYTES, 64);
-  _tile_dpbf16ps(0, 4, 6);
-  _tile_dpbf16ps(2, 5, 6);
-  FETCH(9);
-  _tile_loadd(7, b + 2 * PART_BYTES + TILE_BYTES, 64);
-  _tile_dpbf16ps(1, 4, 7);
-  _tile_dpbf16ps(3, 5, 7);
-  FETCH(10);
-  _tile_loadd(6, b, 64);
-  _tile_dpbf16ps(0, 4, 6);
-  _tile_dpbf16ps(2, 5, 6);
-  FETCH(11);
-  _tile_loadd(7, b + TILE_BYTES, 64);
-  _tile_dpbf16ps(1, 4, 7);
-  _tile_dpbf16ps(3, 5, 7);
-#undef FETCH
+  LOAD(6, b, HIGH, 0);
+  LOAD(7, b, HIGH, 1);
+  MULTIPLY_UPPER(LOW);
+  fetch(ahead, 0);
+  MULTIPLY_LOWER(LOW);
+  fetch(ahead, 1);
+  MULTIPLY_UPPER(MIDDLE);
+  fetch(ahead, 2);
+  MULTIPLY_LOWER(MIDDLE);
+  fetch(ahead, 3);
+  MULTIPLY_LEFT(MIDDLE);
+  fetch(ahead, 4);
+  MULTIPLY_RIGHT(MIDDLE);
+  fetch(ahead, 5);
+  MULTIPLY_UPPER(HIGH);
+  fetch(ahead, 6);
+  MULTIPLY_LOWER(HIGH);
+  fetch(ahead, 7);
+  MULTIPLY_LEFT(LOW);
+  fetch(ahead, 8);
+  MULTIPLY_RIGHT(LOW);
+  fetch(ahead, 9);
+  MULTIPLY_LEFT(HIGH);
+  fetch(ahead, 10);
+  MULTIPLY_RIGHT(HIGH);
+  fetch(ahead, 11);
 }
 
 /** A block of 32 x 32 sums. */
@@ -418,8 +426,8 @@ CUSP_WITH_TILES static void run_pieces(void *context, int64_t begin, int64_t end
                        t->trans_b ? 1 : t->ldb,
                        true,
                        _mm512_setzero_si512()};
-    const range range = piece_range(run, i);
-    multiply_piece(&p, &range);
+    const range whole = piece_range(run, i);
+    multiply_piece(&p, &whole);
     note_most(&run->most[0], &p.left);
     note_most(&run->most[1], &p.right);
   }

@@ -174,10 +174,10 @@ static double split_error(const cusp_gemm_task *t, bool *untouched) {
   return worst;
 }
 
-static cusp_gemm_task split_task(int64_t m, int64_t n, int64_t k, int layout, int64_t gap) {
+static cusp_gemm_task split_task(int64_t m, int64_t n, int64_t k, int turns, int64_t gap) {
   cusp_gemm_task t = {.dtype = CUSP_FLOAT32, .m = m, .n = n, .k = k, .alpha = 1};
-  t.trans_a = layout & 1;
-  t.trans_b = layout & 2;
+  t.trans_a = turns & 1;
+  t.trans_b = turns & 2;
   t.lda = (t.trans_a ? m : k) + gap;
   t.ldb = (t.trans_b ? k : n) + gap;
   t.ldc = n + gap;
@@ -196,8 +196,8 @@ static void free_split(const cusp_gemm_task *t) {
 }
 
 /* The sums of float32 that a library makes are as far from the exact ones. */
-static void check_split(int64_t m, int64_t n, int64_t k, int layout) {
-  cusp_gemm_task t = split_task(m, n, k, layout, layout == 3 ? 5 : 0);
+static void check_split(int64_t m, int64_t n, int64_t k, int turns) {
+  cusp_gemm_task t = split_task(m, n, k, turns, turns == 3 ? 5 : 0);
   bool untouched = true;
   CHECK(split_run(&t, 1));
   CHECK(split_error(&t, &untouched) < 0x1p-21);
@@ -219,8 +219,8 @@ static void test_split_products(void) {
   static const int64_t sizes[][3] = {{64, 64, 64}, {65, 97, 129},  {40, 1100, 70},  {300, 50, 33},
                                      {1, 70, 31},  {70, 530, 400}, {1100, 600, 300}};
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-    for (int layout = 0; layout < 4; layout++)
-      check_split(sizes[s][0], sizes[s][1], sizes[s][2], layout);
+    for (int turns = 0; turns < 4; turns++)
+      check_split(sizes[s][0], sizes[s][1], sizes[s][2], turns);
 }
 
 /** Whether a product is made with one number `a` in the left factor and `b` in the right one. */
