@@ -15,23 +15,12 @@ cusp_lines cusp_lines_around(const cusp_shape *shape, int axis, int width) {
 }
 
 cusp_status cusp_positions_check(const cusp_call *call, const cusp_array *positions, int64_t size) {
-  int64_t count = cusp_array_count(positions), low = 0, high = -1;
-  if (positions->dtype == CUSP_INT32) {
-    const int32_t *p = positions->data;
-    int32_t least = 0, most = -1;
-    for (int64_t i = 0; i < count; i++) {
-      least = p[i] < least ? p[i] : least;
-      most = p[i] > most ? p[i] : most;
-    }
-    low = least;
-    high = most;
-  } else {
-    const int64_t *p = positions->data;
-    for (int64_t i = 0; i < count; i++) {
-      low = p[i] < low ? p[i] : low;
-      high = p[i] > high ? p[i] : high;
-    }
-  }
+  const cusp_row_loops *loops = CUSP_ISA_CHOOSE(cusp_row_loops);
+  int64_t count = cusp_array_count(positions), low, high;
+  if (positions->dtype == CUSP_INT32)
+    loops->extremes_int32(positions->data, count, &low, &high);
+  else
+    loops->extremes_int64(positions->data, count, &low, &high);
   if (low >= -size && high < size)
     return CUSP_OK;
   return cusp_fail(CUSP_EVALUE,
@@ -39,71 +28,167 @@ cusp_status cusp_positions_check(const cusp_call *call, const cusp_array *positi
                    call->name, (long long)(high >= size ? high : low), (long long)size);
 }
 
-/* ------------------------------------------------------------------ along one axis, the same
- * positions everywhere */
+/* ------------------------------------------------------------------ positions in several axes */
+
+/* The row that index row `row` names, or -1. */
+static int64_t row_at(const cusp_array *positions, int64_t row, int k, const cusp_shape *shape) {
+  int64_t offset = 0;
+  for (int axis = 0; axis < k; axis++) {
+    int64_t at = cusp_position(positions, row * k + axis), size = shape->size[axis];
+    at += at < 0 ? size : 0;
+    if (at < 0 || at >= size)
+      return -1;
+    offset = offset * size + at;
+  }
+  return offset;
+}
+
+#define RESOLVE(type)                                           \
+  for (int64_t i = 0; i < n; i++) {                             \
+    int64_t place = ((const type *)positions->data)[first + i]; \
+    place += place < 0 ? size : 0;                              \
+    at[i] = place >= 0 && place < size ? place : -1;            \
+  }
+
+void cusp_rows_at(const cusp_array *positions, int k, const cusp_shape *shape, int64_t first,
+                  int64_t n, int64_t *at) {
+  const int64_t size = shape->size[0];
+  if (k != 1)
+    for (int64_t i = 0; i < n; i++)
+      at[i] = row_at(positions, first + i, k, shape);
+  else if (positions->dtype == CUSP_INT32)
+    RESOLVE(int32_t)
+  else
+    RESOLVE(int64_t)
+}
+
+cusp_status cusp_rows_check(const cusp_call *call, const cusp_array *positions, int64_t rows, int k,
+                            const cusp_shape *shape) {
+  int64_t row = 0;
+  while (row < rows && row_at(positions, row, k, shape) >= 0)
+    row++;
+  if (row == rows)
+    return CUSP_OK;
+  char text[192];
+  int length = 0;
+  for (int axis = 0; axis < k && length < (int)sizeof text; axis++)
+    length += snprintf(text + length, sizeof text - (size_t)length, axis ? ", %lld" : "%lld",
+                       (long long)cusp_position(positions, row * k + axis));
+  return cusp_fail(CUSP_EVALUE, "%s: index {%s} lies outside the shape %s (indices count from 0)",
+                   call->name, text, cusp_shape_text(shape));
+}
+
+/* ------------------------------------------------------------------ rows */
 
 typedef struct gathering {
   const char *x;
   char *out;
   const cusp_array *positions;
-  int64_t count, inner, places; /* elements of the axis, bytes (or elements) within it, positions */
+  const cusp_row_loops *loops;
+  cusp_shape shape; /* of what positions count in */
+  int k;            /* its axes */
+  /* rows there, bytes of a row (or elements within a line), positions */
+  int64_t count, inner, places;
   size_t size;
 } gathering;
 
-/* Rows [begin, end) of [outer * places], of `inner` bytes each: g->inner, which the compiler knows
- * where the caller does. */
-static inline __attribute__((always_inline)) void gather_rows_of(const gathering *g, int64_t begin,
-                                                                 int64_t end, int64_t inner) {
-  int64_t outer = begin / g->places, place = begin % g->places;
-  for (int64_t row = begin; row < end; row++) {
-    int64_t at = cusp_position(g->positions, place);
-    at += at < 0 ? g->count : 0;
-    memcpy(g->out + row * inner, g->x + (outer * g->count + at) * inner, (size_t)inner);
-    if (++place == g->places) {
-      place = 0;
-      outer++;
-    }
+static int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Rows [begin, end) of [outer * places]. */
+static void gather_rows(void *context, int64_t begin, int64_t end) {
+  const gathering *g = context;
+  int64_t at[CUSP_ROWS_BLOCK], n;
+  for (int64_t row = begin; row < end; row += n) {
+    const int64_t outer = row / g->places, place = row % g->places;
+    n = least_of(least_of(CUSP_ROWS_BLOCK, g->places - place), end - row);
+    cusp_rows_at(g->positions, g->k, &g->shape, place, n, at);
+    g->loops->copy(g->out + row * g->inner, g->x + outer * g->count * g->inner, n, at, g->inner);
   }
 }
 
-/* Single elements and pixels of three channels are so short that a call for each would take most of
- * the time. */
-static void gather_rows(void *context, int64_t begin, int64_t end) {
-  const gathering *g = context;
-  switch (g->inner) {
-  case 1: gather_rows_of(g, begin, end, 1); break;
-  case 3: gather_rows_of(g, begin, end, 3); break;
-  case 4: gather_rows_of(g, begin, end, 4); break;
-  case 8: gather_rows_of(g, begin, end, 8); break;
-  case 12: gather_rows_of(g, begin, end, 12); break;
-  case 16: gather_rows_of(g, begin, end, 16); break;
-  default: gather_rows_of(g, begin, end, g->inner);
+/* Rows [first, first + n) of the result, with zeros for those outside. */
+static void copy_or_drop(const gathering *g, int64_t first, int64_t n, const int64_t *at) {
+  int64_t run;
+  for (int64_t i = 0; i < n; i += run) {
+    for (run = 0; i + run < n && at[i + run] >= 0; run++)
+      ;
+    g->loops->copy(g->out + (first + i) * g->inner, g->x, run, at + i, g->inner);
+    if (i + run < n)
+      memset(g->out + (first + i + run++) * g->inner, 0, (size_t)g->inner);
   }
 }
+
+/* The same as gather_rows for one `outer`, where rows may lie outside; most do not. */
+static void gather_or_drop(void *context, int64_t begin, int64_t end) {
+  const gathering *g = context;
+  int64_t at[CUSP_ROWS_BLOCK], n, low, high;
+  for (int64_t row = begin; row < end; row += n) {
+    n = least_of(CUSP_ROWS_BLOCK, end - row);
+    cusp_rows_at(g->positions, g->k, &g->shape, row, n, at);
+    g->loops->extremes_int64(at, n, &low, &high);
+    if (low < 0)
+      copy_or_drop(g, row, n, at);
+    else
+      g->loops->copy(g->out + row * g->inner, g->x, n, at, g->inner);
+  }
+}
+
+/* A row takes about as long as 16 bytes more than it has. */
+static int64_t row_grain(int64_t bytes) { return 1 + (1 << 18) / (bytes + 16); }
 
 static cusp_status run_gather_axis(cusp_call *call) {
   const cusp_array *x = &call->inputs[0], *positions = &call->inputs[1];
   cusp_lines lines = cusp_lines_around(&x->shape, (int)call->attrs[0].integer, 1);
-  int64_t places = cusp_array_count(positions),
-          bytes = lines.inner * (int64_t)cusp_dtype_size(x->dtype);
   CUSP_TRY(cusp_positions_check(call, positions, lines.count));
-  gathering g = {x->data, call->outputs[0].data, positions, lines.count, bytes, places, 0};
-  if (bytes > 0)
-    cusp_parallel_for(lines.outer * places, 1 + (1 << 17) / (bytes + 16), gather_rows, &g);
+  gathering g = {.x = x->data,
+                 .out = call->outputs[0].data,
+                 .positions = positions,
+                 .loops = CUSP_ISA_CHOOSE(cusp_row_loops),
+                 .shape = {1, {lines.count}},
+                 .k = 1,
+                 .count = lines.count,
+                 .inner = lines.inner * (int64_t)cusp_dtype_size(x->dtype),
+                 .places = cusp_array_count(positions)};
+  if (g.inner > 0)
+    cusp_parallel_for(lines.outer * g.places, row_grain(g.inner), gather_rows, &g);
+  return CUSP_OK;
+}
+
+static cusp_status run_gather_nd(cusp_call *call) {
+  const cusp_array *x = &call->inputs[0], *positions = &call->inputs[1];
+  int k = (int)positions->shape.size[positions->shape.ndim - 1];
+  cusp_lines lines = cusp_lines_around(&x->shape, 0, k);
+  gathering g = {.x = x->data,
+                 .out = call->outputs[0].data,
+                 .positions = positions,
+                 .loops = CUSP_ISA_CHOOSE(cusp_row_loops),
+                 .shape = x->shape,
+                 .k = k,
+                 .count = lines.count,
+                 .inner = lines.inner * (int64_t)cusp_dtype_size(x->dtype),
+                 .places = cusp_array_count(positions) / k};
+  const bool drop = call->attrs[0].integer;
+  if (!drop)
+    CUSP_TRY(cusp_rows_check(call, positions, g.places, k, &x->shape));
+  if (g.inner > 0)
+    cusp_parallel_for(g.places, row_grain(g.inner), drop ? gather_or_drop : gather_rows, &g);
   return CUSP_OK;
 }
 
 /* ------------------------------------------------------------------ along one axis, positions of
  * each line */
 
-#define GATHER_ELEMENTS(type)                                                                      \
-  for (int64_t i = begin; i < end; i++) {                                                          \
-    int64_t at = cusp_position(g->positions, i);                                                   \
-    at += at < 0 ? g->count : 0;                                                                   \
-    int64_t outer = i / (g->places * g->inner);                                                    \
-    ((type *)g->out)[i] = ((const type *)g->x)[(outer * g->count + at) * g->inner + i % g->inner]; \
+#define GATHER_ELEMENTS(type)                                                      \
+  for (int64_t row = begin; row < end; row++) {                                    \
+    const type *from = (const type *)g->x + row / g->places * g->count * g->inner; \
+    type *to = (type *)g->out + row * g->inner;                                    \
+    for (int64_t i = 0; i < g->inner; i++) {                                       \
+      const int64_t at = cusp_position(g->positions, row * g->inner + i);          \
+      to[i] = from[(at < 0 ? at + g->count : at) * g->inner + i];                  \
+    }                                                                              \
   }
 
+/* Rows [begin, end) of [outer * places], of `inner` elements, each with a position. */
 static void gather_elements(void *context, int64_t begin, int64_t end) {
   const gathering *g = context;
   switch (g->size) {
@@ -119,59 +204,14 @@ static cusp_status run_gather_along(cusp_call *call) {
   int axis = (int)call->attrs[0].integer;
   cusp_lines lines = cusp_lines_around(&x->shape, axis, 1);
   CUSP_TRY(cusp_positions_check(call, positions, lines.count));
-  gathering g = {x->data,
-                 call->outputs[0].data,
-                 positions,
-                 lines.count,
-                 lines.inner,
-                 positions->shape.size[axis],
-                 cusp_dtype_size(x->dtype)};
-  cusp_parallel_for(cusp_array_count(positions), 8192, gather_elements, &g);
-  return CUSP_OK;
-}
-
-/* ------------------------------------------------------------------ positions in several axes */
-
-int64_t cusp_position_offset(const cusp_array *positions, int64_t row, int k,
-                             const cusp_shape *shape, int64_t inner) {
-  int64_t offset = 0;
-  for (int axis = 0; axis < k; axis++) {
-    int64_t at = cusp_position(positions, row * k + axis), size = shape->size[axis];
-    at += at < 0 ? size : 0;
-    if (at < 0 || at >= size)
-      return -1;
-    offset = offset * size + at;
-  }
-  return offset * inner;
-}
-
-cusp_status cusp_position_fail(const cusp_call *call, const cusp_array *positions, int64_t row,
-                               int k, const cusp_shape *shape) {
-  char text[192];
-  int length = 0;
-  for (int axis = 0; axis < k && length < (int)sizeof text; axis++)
-    length += snprintf(text + length, sizeof text - (size_t)length, axis ? ", %lld" : "%lld",
-                       (long long)cusp_position(positions, row * k + axis));
-  return cusp_fail(CUSP_EVALUE, "%s: index {%s} lies outside the shape %s (indices count from 0)",
-                   call->name, text, cusp_shape_text(shape));
-}
-
-static cusp_status run_gather_nd(cusp_call *call) {
-  const cusp_array *x = &call->inputs[0], *positions = &call->inputs[1];
-  int k = (int)positions->shape.size[positions->shape.ndim - 1];
-  size_t size = cusp_dtype_size(x->dtype);
-  cusp_lines lines = cusp_lines_around(&x->shape, 0, k);
-  int64_t rows = cusp_shape_count(&positions->shape) / (k ? k : 1);
-  char *to = call->outputs[0].data;
-  for (int64_t row = 0; row < rows; row++, to += lines.inner * (int64_t)size) {
-    int64_t offset = cusp_position_offset(positions, row, k, &x->shape, lines.inner);
-    if (offset < 0 && !call->attrs[0].integer)
-      return cusp_position_fail(call, positions, row, k, &x->shape);
-    if (offset < 0)
-      memset(to, 0, (size_t)lines.inner * size);
-    else
-      memcpy(to, (const char *)x->data + (size_t)offset * size, (size_t)lines.inner * size);
-  }
+  gathering g = {.x = x->data,
+                 .out = call->outputs[0].data,
+                 .positions = positions,
+                 .count = lines.count,
+                 .inner = lines.inner,
+                 .places = positions->shape.size[axis],
+                 .size = cusp_dtype_size(x->dtype)};
+  cusp_parallel_for(lines.outer * g.places, 1 + 8192 / (g.inner + 1), gather_elements, &g);
   return CUSP_OK;
 }
 

@@ -8,6 +8,7 @@
  */
 
 #include "call.h"
+#include "rows.h"
 
 /** inputs: x [outer, n, inner], positions [m]; result [outer, m, inner]. Attribute: axis
  * (normalised). */
@@ -39,12 +40,14 @@ static inline int64_t cusp_position(const cusp_array *positions, int64_t i) {
                                         : ((const int64_t *)positions->data)[i];
 }
 
-/** The element offset of index row `row` of positions [rows, k] into an array of `shape`, times
- * `inner`; -1 where outside. */
-int64_t cusp_position_offset(const cusp_array *positions, int64_t row, int k,
-                             const cusp_shape *shape, int64_t inner);
-/** Fails, with such an index row, which lies outside. */
-CUSP_NODISCARD cusp_status cusp_position_fail(const cusp_call *call, const cusp_array *positions,
-                                              int64_t row, int k, const cusp_shape *shape);
+#define CUSP_ROWS_BLOCK 256 /* positions at a time, resolved on the stack */
+
+/** The rows, of those that the first `k` axes of `shape` count, at index rows [first, first + n) of
+ * positions [rows, k]; -1 where outside. */
+void cusp_rows_at(const cusp_array *positions, int k, const cusp_shape *shape, int64_t first,
+                  int64_t n, int64_t *at);
+/** Fails for the first of `rows` index rows that lies outside. */
+CUSP_NODISCARD cusp_status cusp_rows_check(const cusp_call *call, const cusp_array *positions,
+                                           int64_t rows, int k, const cusp_shape *shape);
 
 #endif

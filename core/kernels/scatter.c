@@ -1,121 +1,136 @@
 /* Writing and adding at given positions (see gather.h). */
 
-#pragma GCC optimize("O3") /* the loops over columns want vectors */
-
 #include "scatter.h"
 
 #include "../base/threads.h"
 #include "copy.h"
 
-#include <string.h>
-
-/** Combines `count` elements of `from` into `to`. */
-typedef void (*cusp_combine_fn)(void *to, const void *from, int64_t count);
-
-/* ------------------------------------------------------------------ combining */
-
-#define COMBINE(name, type, load, store, expression)            \
-  static void name(void *to, const void *from, int64_t count) { \
-    type *out = to;                                             \
-    const type *in = from;                                      \
-    for (int64_t i = 0; i < count; i++) {                       \
-      __auto_type a = load(out[i]);                             \
-      __auto_type b = load(in[i]);                              \
-      (void)a, (void)b;                                         \
-      out[i] = store(expression);                               \
-    }                                                           \
-  }
-
-#define ITSELF(x) (x)
-/* A NaN on either side stays. */
-#define LARGER (a > b || a != a ? a : b)
-#define SMALLER (a < b || a != a ? a : b)
-
-/* `load` is into what sums and products are computed in, `compare` into what is compared. */
-#define MODES(name, type, load, compare, store)      \
-  COMBINE(set_##name, type, ITSELF, ITSELF, b)       \
-  COMBINE(add_##name, type, load, store, a + b)      \
-  COMBINE(max_##name, type, compare, store, LARGER)  \
-  COMBINE(min_##name, type, compare, store, SMALLER) \
-  COMBINE(multiply_##name, type, load, store, a *b)
-
-#define TO_BOOL(x) ((x) != 0)
-#define INTEGER(NAME, name, type, ...) MODES(name, type, (CUSP_WRAPPING(type)), ITSELF, (type))
-#define HALF(NAME, name, type, ...) \
-  MODES(name, type, cusp_##name##_to_float, cusp_##name##_to_float, cusp_float_to_##name)
-#define REAL(NAME, name, type, ...) MODES(name, type, ITSELF, ITSELF, ITSELF)
-
-MODES(bool, uint8_t, ITSELF, ITSELF, TO_BOOL)
-CUSP_INT_DTYPES(INTEGER)
-CUSP_HALF_DTYPES(HALF)
-CUSP_REAL_DTYPES(REAL)
-
-#define ROW(NAME, name, ...) \
-  [CUSP_##NAME] = {set_##name, add_##name, max_##name, min_##name, multiply_##name},
-static const cusp_combine_fn combiners[CUSP_DTYPE_COUNT][CUSP_SCATTER_MODES] = {CUSP_DTYPES(ROW)};
-
-/* ------------------------------------------------------------------ along one axis, the same
- * positions everywhere */
+/* Wider rows are cut into columns, narrower ones go to the thread that owns their place. */
+#define WIDE 32
+/* Elements for which it pays that each thread looks through all positions. */
+#define MANY (1 << 18)
 
 typedef struct scattering {
   const char *from;
   char *out;
   const cusp_array *positions;
-  const cusp_shape *shape;
+  cusp_shape shape; /* of what positions count in */
+  int k;            /* its axes */
   cusp_lines lines; /* of the result */
   int64_t places;
-  int k;
-  size_t size;
-  cusp_combine_fn combine;
+  int64_t step; /* elements from one row of the updates to the next */
+  int64_t size; /* of an element */
+  cusp_combine_rows_fn combine;
 } scattering;
 
-/* Columns [begin, end) of every row. */
-static void add_columns(void *context, int64_t begin, int64_t end) {
-  const scattering *s = context;
+/* ------------------------------------------------------------------ rows */
+
+/**
+ * Whether rows lie evenly: x as rows counted by its first `axes` axes, each of contiguous elements,
+ * `step` elements from one to the next.
+ */
+static bool lies_in_rows(const cusp_array *x, int axes, int64_t *step) {
+  int64_t inner = 1, rows = 1;
+  for (int axis = x->shape.ndim - 1; axis >= axes; axis--) {
+    if (x->shape.size[axis] != 1 && x->strides[axis] != inner)
+      return false;
+    inner *= x->shape.size[axis];
+  }
+  *step = inner;
+  for (int axis = axes - 1; axis >= 0; axis--) {
+    if (x->shape.size[axis] == 1)
+      continue;
+    if (rows == 1)
+      *step = x->strides[axis];
+    else if (x->strides[axis] != *step * rows)
+      return false;
+    rows *= x->shape.size[axis];
+  }
+  return true;
+}
+
+/* Lists the places of [first, first + n) that lie in rows [begin, end) of the result; rows that are
+ * dropped lie in none. */
+static int64_t list_pairs(const scattering *s, int64_t outer, int64_t first, int64_t n,
+                          int64_t begin, int64_t end, cusp_row_pair *pairs) {
+  int64_t at[CUSP_ROWS_BLOCK], found = 0;
+  cusp_rows_at(s->positions, s->k, &s->shape, first, n, at);
+  for (int64_t i = 0; i < n; i++) {
+    pairs[found].to = (outer * s->lines.count + at[i]) * s->lines.inner;
+    pairs[found].from = (outer * s->places + first + i) * s->step;
+    found += at[i] >= begin && at[i] < end;
+  }
+  return found;
+}
+
+/* Rows [begin, end) of the result, `columns` of them from `column` on, in the order of places. */
+static void combine_part(const scattering *s, int64_t begin, int64_t end, int64_t column,
+                         int64_t columns) {
+  cusp_row_pair pairs[CUSP_ROWS_BLOCK];
   for (int64_t outer = 0; outer < s->lines.outer; outer++)
-    for (int64_t place = 0; place < s->places; place++) {
-      int64_t at = cusp_position(s->positions, place);
-      at += at < 0 ? s->lines.count : 0;
-      int64_t to = (outer * s->lines.count + at) * s->lines.inner + begin;
-      int64_t from = (outer * s->places + place) * s->lines.inner + begin;
-      s->combine(s->out + (size_t)to * s->size, s->from + (size_t)from * s->size, end - begin);
+    for (int64_t first = 0; first < s->places; first += CUSP_ROWS_BLOCK) {
+      const int64_t left = s->places - first, n = left < CUSP_ROWS_BLOCK ? left : CUSP_ROWS_BLOCK;
+      const int64_t found = list_pairs(s, outer, first, n, begin, end, pairs);
+      s->combine(s->out + column * s->size, s->from + column * s->size, found, pairs, columns);
     }
 }
 
-/* Rows [begin, end) of the axis, all columns: each thread reads all positions and keeps to its
- * own. */
-static void add_rows(void *context, int64_t begin, int64_t end) {
+static void combine_columns(void *context, int64_t begin, int64_t end) {
   const scattering *s = context;
-  for (int64_t outer = 0; outer < s->lines.outer; outer++)
-    for (int64_t place = 0; place < s->places; place++) {
-      int64_t at = cusp_position(s->positions, place);
-      at += at < 0 ? s->lines.count : 0;
-      if (at < begin || at >= end)
-        continue;
-      int64_t to = (outer * s->lines.count + at) * s->lines.inner,
-              from = (outer * s->places + place) * s->lines.inner;
-      s->combine(s->out + (size_t)to * s->size, s->from + (size_t)from * s->size, s->lines.inner);
-    }
+  const int64_t first = begin * CUSP_ROW_LINE, last = end * CUSP_ROW_LINE, inner = s->lines.inner;
+  combine_part(s, 0, s->lines.count, first, (last < inner ? last : inner) - first);
+}
+
+static void combine_rows(void *context, int64_t begin, int64_t end) {
+  const scattering *s = context;
+  combine_part(s, begin, end, 0, s->lines.inner);
+}
+
+static cusp_combine_rows_fn find_loop(cusp_dtype dtype, int64_t mode, int64_t inner) {
+  const cusp_row_loops *loops = CUSP_ISA_CHOOSE(cusp_row_loops);
+  const bool lines =
+      dtype == CUSP_FLOAT32 && mode == CUSP_SCATTER_ADD && inner % CUSP_ROW_LINE == 0;
+  return lines ? loops->add_lines : loops->combine[dtype][mode];
+}
+
+/* Each element of the result has one thread, which meets its updates in order. */
+static void combine_all(scattering *s) {
+  const int64_t rows = s->lines.outer * s->places, inner = s->lines.inner;
+  if (inner >= WIDE)
+    cusp_parallel_for((inner + CUSP_ROW_LINE - 1) / CUSP_ROW_LINE, 1 + 2048 / (rows + 1),
+                      combine_columns, s);
+  else if (inner > 0)
+    cusp_parallel_for(s->lines.count, rows * inner < MANY ? s->lines.count : 1, combine_rows, s);
+}
+
+/* ------------------------------------------------------------------ along one axis, the same
+ * positions everywhere */
+
+static bool accepts_rows(const cusp_call *call, int input) {
+  int64_t step;
+  return input == 0 &&
+         lies_in_rows(&call->inputs[0], (int)call->attrs[0].integer + call->inputs[1].shape.ndim,
+                      &step);
 }
 
 static cusp_status run_scatter_axis(cusp_call *call) {
   const cusp_array *updates = &call->inputs[0], *positions = &call->inputs[1];
   cusp_array *out = &call->outputs[0];
+  const int axis = (int)call->attrs[0].integer;
+  const cusp_lines lines = cusp_lines_around(&out->shape, axis, 1);
   scattering s = {.from = updates->data,
                   .out = out->data,
                   .positions = positions,
-                  .places = cusp_array_count(positions)};
-  s.lines = cusp_lines_around(&out->shape, (int)call->attrs[0].integer, 1);
-  s.size = cusp_dtype_size(out->dtype);
-  s.combine = combiners[out->dtype][CUSP_SCATTER_ADD];
-  CUSP_TRY(cusp_positions_check(call, positions, s.lines.count));
-  cusp_fill(out->data, cusp_array_count(out), s.size, NULL);
-  int64_t work = s.lines.outer * s.places;
-  if (s.lines.inner >= 32)
-    cusp_parallel_for(s.lines.inner, 16 + 16384 / (work + 1), add_columns, &s);
-  else
-    cusp_parallel_for(s.lines.count, 1 + s.lines.count * 8192 / (work * s.lines.inner + 1),
-                      add_rows, &s);
+                  .shape = {1, {lines.count}},
+                  .k = 1,
+                  .lines = lines,
+                  .places = cusp_array_count(positions),
+                  .size = (int64_t)cusp_dtype_size(out->dtype)};
+  s.combine = find_loop(out->dtype, CUSP_SCATTER_ADD, lines.inner);
+  lies_in_rows(updates, axis + positions->shape.ndim, &s.step);
+  CUSP_TRY(cusp_positions_check(call, positions, lines.count));
+  cusp_fill(out->data, cusp_array_count(out), (size_t)s.size, NULL);
+  combine_all(&s);
   return CUSP_OK;
 }
 
@@ -125,16 +140,19 @@ static cusp_status run_scatter_axis(cusp_call *call) {
 /* Lines [begin, end) of [outer * inner]. */
 static void add_lines(void *context, int64_t begin, int64_t end) {
   const scattering *s = context;
-  for (int64_t line = begin; line < end; line++) {
-    int64_t outer = line / s->lines.inner, inner = line % s->lines.inner;
-    for (int64_t place = 0; place < s->places; place++) {
-      int64_t from = (outer * s->places + place) * s->lines.inner + inner;
-      int64_t at = cusp_position(s->positions, from);
-      at += at < 0 ? s->lines.count : 0;
-      int64_t to = (outer * s->lines.count + at) * s->lines.inner + inner;
-      s->combine(s->out + (size_t)to * s->size, s->from + (size_t)from * s->size, 1);
+  const int64_t inner = s->lines.inner;
+  cusp_row_pair pairs[CUSP_ROWS_BLOCK];
+  for (int64_t line = begin; line < end; line++)
+    for (int64_t place = 0, n = 0; place < s->places; place++) {
+      const int64_t from = (line / inner * s->places + place) * inner + line % inner,
+                    at = cusp_position(s->positions, from),
+                    row = line / inner * s->lines.count + (at < 0 ? at + s->lines.count : at);
+      pairs[n++] = (cusp_row_pair){row * inner + line % inner, from};
+      if (n < CUSP_ROWS_BLOCK && place + 1 < s->places)
+        continue;
+      s->combine(s->out, s->from, n, pairs, 1);
+      n = 0;
     }
-  }
 }
 
 static cusp_status run_scatter_along(cusp_call *call) {
@@ -144,51 +162,48 @@ static cusp_status run_scatter_along(cusp_call *call) {
   scattering s = {.from = updates->data,
                   .out = out->data,
                   .positions = positions,
-                  .places = positions->shape.size[axis]};
-  s.lines = cusp_lines_around(&out->shape, axis, 1);
-  s.size = cusp_dtype_size(out->dtype);
-  s.combine = combiners[out->dtype][CUSP_SCATTER_ADD];
+                  .lines = cusp_lines_around(&out->shape, axis, 1),
+                  .places = positions->shape.size[axis],
+                  .size = (int64_t)cusp_dtype_size(out->dtype)};
+  s.combine = find_loop(out->dtype, CUSP_SCATTER_ADD, 1);
   CUSP_TRY(cusp_positions_check(call, positions, s.lines.count));
-  cusp_fill(out->data, cusp_array_count(out), s.size, NULL);
+  cusp_fill(out->data, cusp_array_count(out), (size_t)s.size, NULL);
   cusp_parallel_for(s.lines.outer * s.lines.inner, 1 + 4096 / (s.places + 1), add_lines, &s);
   return CUSP_OK;
 }
 
 /* ------------------------------------------------------------------ positions in several axes */
 
-/* Columns [begin, end) of what lies under a position. */
-static void combine_columns(void *context, int64_t begin, int64_t end) {
-  const scattering *s = context;
-  for (int64_t row = 0; row < s->places; row++) {
-    int64_t offset = cusp_position_offset(s->positions, row, s->k, s->shape, s->lines.inner);
-    if (offset >= 0)
-      s->combine(s->out + (size_t)(offset + begin) * s->size,
-                 s->from + (size_t)(row * s->lines.inner + begin) * s->size, end - begin);
-  }
+static bool accepts_updates(const cusp_call *call, int input) {
+  int64_t step;
+  return input == 2 && lies_in_rows(&call->inputs[2], call->inputs[1].shape.ndim - 1, &step);
 }
 
 static cusp_status run_scatter_nd(cusp_call *call) {
-  const cusp_array *x = &call->inputs[0], *positions = &call->inputs[1];
+  const cusp_array *x = &call->inputs[0], *positions = &call->inputs[1],
+                   *updates = &call->inputs[2];
   cusp_array *out = &call->outputs[0];
-  int k = (int)positions->shape.size[positions->shape.ndim - 1];
-  scattering s = {.from = call->inputs[2].data,
+  const int last = positions->shape.ndim - 1, k = (int)positions->shape.size[last];
+  scattering s = {.from = updates->data,
                   .out = out->data,
                   .positions = positions,
-                  .shape = &out->shape,
-                  .k = k};
-  s.places = cusp_array_count(positions) / (k ? k : 1);
-  s.lines = cusp_lines_around(&out->shape, 0, k);
-  s.size = cusp_dtype_size(out->dtype);
-  s.combine = combiners[out->dtype][call->attrs[0].integer];
-  for (int64_t row = 0; row < s.places && !call->attrs[1].integer; row++)
-    if (cusp_position_offset(positions, row, k, &out->shape, 1) < 0)
-      return cusp_position_fail(call, positions, row, k, &out->shape);
+                  .shape = out->shape,
+                  .k = k,
+                  .lines = cusp_lines_around(&out->shape, 0, k),
+                  .places = cusp_array_count(positions) / k,
+                  .size = (int64_t)cusp_dtype_size(out->dtype)};
+  s.combine = find_loop(out->dtype, call->attrs[0].integer, s.lines.inner);
+  lies_in_rows(updates, last, &s.step);
+  if (!call->attrs[1].integer)
+    CUSP_TRY(cusp_rows_check(call, positions, s.places, k, &out->shape));
   if (out->data != x->data)
     cusp_array_copy(out, x);
-  cusp_parallel_for(s.lines.inner, 16 + 16384 / (s.places + 1), combine_columns, &s);
+  combine_all(&s);
   return CUSP_OK;
 }
 
-const cusp_kernel cusp_scatter_axis_kernels[] = {{.name = "rows", .run = run_scatter_axis}, {0}};
+const cusp_kernel cusp_scatter_axis_kernels[] = {
+    {.name = "rows", .accepts = accepts_rows, .run = run_scatter_axis}, {0}};
 const cusp_kernel cusp_scatter_along_kernels[] = {{.name = "lines", .run = run_scatter_along}, {0}};
-const cusp_kernel cusp_scatter_nd_kernels[] = {{.name = "rows", .run = run_scatter_nd}, {0}};
+const cusp_kernel cusp_scatter_nd_kernels[] = {
+    {.name = "rows", .accepts = accepts_updates, .run = run_scatter_nd}, {0}};

@@ -14,13 +14,4 @@ extern const cusp_kernel cusp_scatter_along_kernels[];
  * mode, drop. */
 extern const cusp_kernel cusp_scatter_nd_kernels[];
 
-typedef enum cusp_scatter_mode {
-  CUSP_SCATTER_SET = 0, /* the last update of a position wins */
-  CUSP_SCATTER_ADD,
-  CUSP_SCATTER_MAX,
-  CUSP_SCATTER_MIN,
-  CUSP_SCATTER_MULTIPLY,
-  CUSP_SCATTER_MODES
-} cusp_scatter_mode;
-
 #endif

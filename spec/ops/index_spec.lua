@@ -1,4 +1,5 @@
 --- Reading and writing at positions, which count from 0 and are never out of bounds.
+local cusp = require "cusp"
 local engine = require "cusp.engine"
 local message = require "spec.support.message"
 local ops = engine.ops
@@ -67,10 +68,54 @@ describe("scattering", function()
     local before, results = engine.get_num_threads(), {}
     for threads = 1, 2 do
       engine.set_num_threads(threads)
-      results[threads] = ops.segment_sum(updates, ids, 64):flat()
+      results[threads] = {
+        ops.segment_sum(updates, ids, 64):flat(),
+        ops.segment_sum(ops.reshape(updates, {count * columns // 4, 4}),
+          ops.tile(ids, columns // 4), 64):flat(),
+        ops.take(updates, ids, 1):flat(),
+      }
     end
     engine.set_num_threads(before)
     assert.same(results[1], results[2])
+  end)
+
+  it("is the same in rows of any width, read where they lie", function()
+    local count, segments = 700, 40
+    local ids = cusp.random.randint({count}, -3, segments + 3)
+    local places = ids:tolist()
+    for _, columns in ipairs{1, 2, 3, 16, 17, 32, 40, 64} do
+      local wide = cusp.random.randint({count, 2 * columns}, -9, 10):cast "float32"
+      local part = wide:slice{{}, {columns + 1, 2 * columns}}
+      local list, sums = part:tolist(), {}
+      for i = 1, segments * columns do sums[i] = 0 end
+      for i, id in ipairs(places) do
+        for column = 1, id >= 0 and id < segments and columns or 0 do
+          local at = id * columns + column
+          sums[at] = sums[at] + list[i][column]
+        end
+      end
+      for _, dtype in ipairs{"float32", "float64", "bfloat16", "int32"} do
+        local typed = ops.cast(part, dtype)
+        local found = ops.segment_sum(typed, ids, segments)
+        assert.same(sums, ops.cast(found, "float32"):flat())
+        assert.same(ops.flip(found, 1):flat(),
+          ops.segment_sum(ops.flip(typed, 1), segments - 1 - ops.flip(ids, 1), segments):flat())
+      end
+    end
+  end)
+
+  it("adds what several positions of several axes read in gradients", function()
+    local x = cusp.random.randint({5, 6, 4}, -9, 10):cast "float32"
+    local places = cusp.random.randint({300}, -6, 6)
+    local tape <close> = cusp.GradientTape()
+    tape:watch(x)
+    local y = ops.sum(ops.take(x, places, {axis = 2}) * ops.reshape(places, {1, 300, 1}))
+    local sums = {0, 0, 0, 0, 0, 0}
+    for _, place in ipairs(places:tolist()) do sums[place % 6 + 1] = sums[place % 6 + 1] + place end
+    local gradient = tape:gradient(y, x)
+    for at = 1, 6 do
+      for _, value in ipairs(gradient:slice{{}, at}:flat()) do assert.equal(sums[at], value) end
+    end
   end)
 
   it("makes segments, dropping ids outside", function()

@@ -1,0 +1,41 @@
+#ifndef CUSP_KERNELS_ROWS_H
+#define CUSP_KERNELS_ROWS_H
+/* Loops over rows that lie anywhere, of gathering and scattering, compiled for each instruction
+ * set. */
+
+#include "../tensor/array.h"
+#include "isa.h"
+
+typedef enum cusp_scatter_mode {
+  CUSP_SCATTER_SET = 0, /* the last update of a position wins */
+  CUSP_SCATTER_ADD,
+  CUSP_SCATTER_MAX,
+  CUSP_SCATTER_MIN,
+  CUSP_SCATTER_MULTIPLY,
+  CUSP_SCATTER_MODES
+} cusp_scatter_mode;
+
+/** Where a row is written, and where it is read: offsets in elements. */
+typedef struct cusp_row_pair {
+  int64_t to, from;
+} cusp_row_pair;
+
+/** Combines `columns` elements at each pair's places, pair after pair. */
+typedef void (*cusp_combine_rows_fn)(void *to, const void *from, int64_t count,
+                                     const cusp_row_pair *pairs, int64_t columns);
+
+#define CUSP_ROW_LINE 16 /* float32 of a cache line */
+
+typedef struct cusp_row_loops {
+  /** Row i of `to` is row at[i] of `from`, of `bytes` bytes each. */
+  void (*copy)(char *to, const char *from, int64_t count, const int64_t *at, int64_t bytes);
+  /** The least and the largest of `count` positions, 0 and -1 among them. */
+  void (*extremes_int32)(const int32_t *positions, int64_t count, int64_t *low, int64_t *high);
+  void (*extremes_int64)(const int64_t *positions, int64_t count, int64_t *low, int64_t *high);
+  cusp_combine_rows_fn add_lines; /* float32, `columns` a multiple of CUSP_ROW_LINE */
+  cusp_combine_rows_fn combine[CUSP_DTYPE_COUNT][CUSP_SCATTER_MODES];
+} cusp_row_loops;
+
+CUSP_ISA_DECLARE(const cusp_row_loops, cusp_row_loops);
+
+#endif

@@ -1,0 +1,118 @@
+/* Loops over rows that lie anywhere (see rows.h). */
+#include "rows.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------ copying */
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/* `bytes` is a constant wherever the compiler can make use of it. */
+static ALWAYS_INLINE void copy_of(char *to, const char *from, int64_t count, const int64_t *at,
+                                  int64_t bytes) {
+  for (int64_t i = 0; i < count; i++)
+    memcpy(to + i * bytes, from + at[i] * bytes, (size_t)bytes);
+}
+
+/* A call for each row would take most of the time where rows are short. */
+static void copy(char *to, const char *from, int64_t count, const int64_t *at, int64_t bytes) {
+  switch (bytes) {
+  case 1: copy_of(to, from, count, at, 1); break;
+  case 2: copy_of(to, from, count, at, 2); break;
+  case 3: copy_of(to, from, count, at, 3); break;
+  case 4: copy_of(to, from, count, at, 4); break;
+  case 8: copy_of(to, from, count, at, 8); break;
+  case 12: copy_of(to, from, count, at, 12); break;
+  case 16: copy_of(to, from, count, at, 16); break;
+  case 32: copy_of(to, from, count, at, 32); break;
+  case 64: copy_of(to, from, count, at, 64); break;
+  case 128: copy_of(to, from, count, at, 128); break;
+  default: copy_of(to, from, count, at, bytes);
+  }
+}
+
+#define EXTREMES(type)                                                                \
+  static void extremes_##type(const type##_t *positions, int64_t count, int64_t *low, \
+                              int64_t *high) {                                        \
+    type##_t least = 0, most = -1;                                                    \
+    for (int64_t i = 0; i < count; i++) {                                             \
+      least = positions[i] < least ? positions[i] : least;                            \
+      most = positions[i] > most ? positions[i] : most;                               \
+    }                                                                                 \
+    *low = least;                                                                     \
+    *high = most;                                                                     \
+  }
+EXTREMES(int32)
+EXTREMES(int64)
+
+/* ------------------------------------------------------------------ combining */
+
+/* Rows of one element each are a loop of their own. */
+#define COMBINE(name, type, load, store, expression)                                               \
+  static ALWAYS_INLINE void name##_of(type *restrict to, const type *restrict from, int64_t count, \
+                                      const cusp_row_pair *pairs, int64_t columns) {               \
+    for (int64_t row = 0; row < count; row++) {                                                    \
+      type *restrict out = to + pairs[row].to;                                                     \
+      const type *restrict in = from + pairs[row].from;                                            \
+      for (int64_t i = 0; i < columns; i++) {                                                      \
+        __auto_type a = load(out[i]);                                                              \
+        __auto_type b = load(in[i]);                                                               \
+        (void)a, (void)b;                                                                          \
+        out[i] = store(expression);                                                                \
+      }                                                                                            \
+    }                                                                                              \
+  }                                                                                                \
+  static void name(void *to, const void *from, int64_t count, const cusp_row_pair *pairs,          \
+                   int64_t columns) {                                                              \
+    if (columns == 1)                                                                              \
+      name##_of(to, from, count, pairs, 1);                                                        \
+    else                                                                                           \
+      name##_of(to, from, count, pairs, columns);                                                  \
+  }
+
+#define ITSELF(x) (x)
+/* A NaN on either side stays. */
+#define LARGER (a > b || a != a ? a : b)
+#define SMALLER (a < b || a != a ? a : b)
+
+/* `load` is into what sums and products are computed in, `compare` into what is compared. */
+#define MODES(name, type, load, compare, store)      \
+  COMBINE(set_##name, type, ITSELF, ITSELF, b)       \
+  COMBINE(add_##name, type, load, store, a + b)      \
+  COMBINE(max_##name, type, compare, store, LARGER)  \
+  COMBINE(min_##name, type, compare, store, SMALLER) \
+  COMBINE(multiply_##name, type, load, store, a *b)
+
+#define TO_BOOL(x) ((x) != 0)
+#define INTEGER(NAME, name, type, ...) MODES(name, type, (CUSP_WRAPPING(type)), ITSELF, (type))
+#define HALF(NAME, name, type, ...) \
+  MODES(name, type, cusp_##name##_to_float, cusp_##name##_to_float, cusp_float_to_##name)
+#define REAL(NAME, name, type, ...) MODES(name, type, ITSELF, ITSELF, ITSELF)
+
+MODES(bool, uint8_t, ITSELF, ITSELF, TO_BOOL)
+CUSP_INT_DTYPES(INTEGER)
+CUSP_HALF_DTYPES(HALF)
+CUSP_REAL_DTYPES(REAL)
+
+typedef float line
+    __attribute__((vector_size(CUSP_ROW_LINE * sizeof(float)), aligned(4), may_alias));
+
+static ALWAYS_INLINE void add_lines_of(float *to, const float *from, int64_t count,
+                                       const cusp_row_pair *pairs, int64_t columns) {
+  for (int64_t row = 0; row < count; row++)
+    for (int64_t i = 0; i < columns; i += CUSP_ROW_LINE)
+      *(line *)(to + pairs[row].to + i) += *(const line *)(from + pairs[row].from + i);
+}
+
+static void add_lines(void *to, const void *from, int64_t count, const cusp_row_pair *pairs,
+                      int64_t columns) {
+  if (columns == CUSP_ROW_LINE)
+    add_lines_of(to, from, count, pairs, CUSP_ROW_LINE);
+  else
+    add_lines_of(to, from, count, pairs, columns);
+}
+
+#define ROW(NAME, name, ...) \
+  [CUSP_##NAME] = {set_##name, add_##name, max_##name, min_##name, multiply_##name},
+const cusp_row_loops CUSP_ISA(cusp_row_loops) = {
+    copy, extremes_int32, extremes_int64, add_lines, {CUSP_DTYPES(ROW)}};
