@@ -52,27 +52,53 @@ static int64_t rows_in_a_run(const cusp_fused *plan, int64_t row, int64_t n_rows
 /* Short rows of one element are written in one go, beyond their end, where the next row follows. */
 #define SHORT_ROW 16
 
-#define GATHER(NAME, T)                                                                     \
-  static void NAME(T *to, const T *from, int64_t rows, int64_t columns, int64_t row_stride, \
-                   int64_t column_stride) {                                                 \
-    typedef T short_row __attribute__((vector_size(SHORT_ROW * sizeof(T))));                \
-    for (int64_t row = 0; row < rows; row++, from += row_stride, to += columns) {           \
-      if (column_stride == 1) {                                                             \
-        for (int64_t column = 0; column < columns; column++)                                \
-          to[column] = from[column];                                                        \
-      } else if (column_stride == 0 && columns <= SHORT_ROW &&                              \
-                 (rows - row) * columns >= SHORT_ROW) {                                     \
-        const short_row values = (short_row){0} + *from;                                    \
-        memcpy(to, &values, sizeof values);                                                 \
-      } else if (column_stride == 0) {                                                      \
-        const T value = *from;                                                              \
-        for (int64_t column = 0; column < columns; column++)                                \
-          to[column] = value;                                                               \
-      } else {                                                                              \
-        for (int64_t column = 0; column < columns; column++)                                \
-          to[column] = from[column * column_stride];                                        \
-      }                                                                                     \
-    }                                                                                       \
+/* The usual short rows, `columns` a constant, take a few stores of 16 bytes each. */
+#define GATHER_SHORT(NAME, T)                                                                 \
+  typedef T NAME##_piece __attribute__((vector_size(16), aligned(1), may_alias));             \
+  static inline __attribute__((always_inline)) void NAME##_short(                             \
+      T *to, const T *from, int64_t rows, int64_t columns, int64_t row_stride, bool repeat) { \
+    for (int64_t row = 0; row < rows; row++, from += row_stride, to += columns)               \
+      if (repeat)                                                                             \
+        for (int64_t column = 0; column < columns; column += 16 / (int64_t)sizeof(T))         \
+          *(NAME##_piece *)(to + column) = *from - (NAME##_piece){0};                         \
+      else                                                                                    \
+        memcpy(to, from, (size_t)columns * sizeof(T));                                        \
+  }
+
+#define GATHER(NAME, T)                                                                           \
+  GATHER_SHORT(NAME, T)                                                                           \
+  static void NAME##_any(T *to, const T *from, int64_t rows, int64_t columns, int64_t row_stride, \
+                         int64_t column_stride) {                                                 \
+    typedef T short_row __attribute__((vector_size(SHORT_ROW * sizeof(T))));                      \
+    for (int64_t row = 0; row < rows; row++, from += row_stride, to += columns) {                 \
+      if (column_stride == 1) {                                                                   \
+        for (int64_t column = 0; column < columns; column++)                                      \
+          to[column] = from[column];                                                              \
+      } else if (column_stride == 0 && columns <= SHORT_ROW &&                                    \
+                 (rows - row) * columns >= SHORT_ROW) {                                           \
+        const short_row values = (short_row){0} + *from;                                          \
+        memcpy(to, &values, sizeof values);                                                       \
+      } else if (column_stride == 0) {                                                            \
+        const T value = *from;                                                                    \
+        for (int64_t column = 0; column < columns; column++)                                      \
+          to[column] = value;                                                                     \
+      } else {                                                                                    \
+        for (int64_t column = 0; column < columns; column++)                                      \
+          to[column] = from[column * column_stride];                                              \
+      }                                                                                           \
+    }                                                                                             \
+  }                                                                                               \
+  static void NAME(T *to, const T *from, int64_t rows, int64_t columns, int64_t row_stride,       \
+                   int64_t column_stride) {                                                       \
+    const bool repeat = column_stride == 0, even = repeat || column_stride == 1;                  \
+    if (even && columns == 16)                                                                    \
+      NAME##_short(to, from, rows, 16, row_stride, repeat);                                       \
+    else if (even && columns == 32)                                                               \
+      NAME##_short(to, from, rows, 32, row_stride, repeat);                                       \
+    else if (even && columns == 64)                                                               \
+      NAME##_short(to, from, rows, 64, row_stride, repeat);                                       \
+    else                                                                                          \
+      NAME##_any(to, from, rows, columns, row_stride, column_stride);                             \
   }
 GATHER(gather_1, uint8_t)
 GATHER(gather_2, uint16_t)
