@@ -9,13 +9,6 @@ local structure = require "cusp.base.structure"
 
 local rows = engine.ops
 
-local function check_callable(name, f)
-  local meta = getmetatable(f)
-  if type(f) ~= "function" and not (type(meta) == "table" and meta.__call) then
-    errors.raise("%s: expected a function, got %s", name, errors.describe(f))
-  end
-end
-
 -- Whether the value of a condition is available now. Symbolic conditions never have one: closures
 -- are not inputs of a graph.
 local function known(name, value)
@@ -68,8 +61,8 @@ end
 -- local y = cusp.ops.cond(x:greater(2), function() return x * 10 end, function() return x end)
 -- print(y:item()) --> 30.0
 local function cond(pred, true_fn, false_fn)
-  check_callable("cond", true_fn)
-  check_callable("cond", false_fn)
+  loops.check_callable("cond", true_fn)
+  loops.check_callable("cond", false_fn)
   if known("cond", pred) then
     return loops.values_of((truth("cond", pred) and true_fn or false_fn)())
   end
@@ -87,7 +80,7 @@ end
 -- local square = function(x) return x * x end
 -- print(cusp.ops.switch(1, {double, square}, cusp.tensor(5.0)):item()) --> 25.0
 local function switch(index, branches, ...)
-  for _, branch in ipairs(branches) do check_callable("switch", branch) end
+  for _, branch in ipairs(branches) do loops.check_callable("switch", branch) end
   if #branches == 0 then errors.raise "switch: expected at least one branch" end
   if known("switch", index) then
     if type(index) == "userdata" then index = index:item() end
@@ -124,8 +117,8 @@ end
 -- local i, total = cusp.ops.while_loop(small, add, {cusp.tensor(1), cusp.tensor(0)})
 -- print(total:item()) --> 6
 local function while_loop(condition, body, loop_vars, maximum_iterations)
-  check_callable("while_loop", condition)
-  check_callable("while_loop", body)
+  loops.check_callable("while_loop", condition)
+  loops.check_callable("while_loop", body)
   local single = not structure.is_container(loop_vars)
   local values = single and {loop_vars} or loop_vars
   local n, count = #values, 0
@@ -158,7 +151,7 @@ end
 -- local sum = cusp.ops.fori_loop(1, 5, function(i, value) return value + i end, cusp.tensor(0))
 -- print(sum:item()) --> 10
 local function fori_loop(lower, upper, body, value)
-  check_callable("fori_loop", body)
+  loops.check_callable("fori_loop", body)
   if engine.is_traced(lower) or engine.is_traced(upper) then
     local function below(_, i) return rows.less(i, upper) end
     local function round(now, i) return {(body(i, now)), i + 1} end
@@ -192,15 +185,6 @@ local function length_of(name, xs, length)
   return length
 end
 
-local function tensors_of(xs)
-  if xs == nil then return nil end
-  if structure.is_container(xs)
-    and not structure.find(xs, function(leaf) return type(leaf) == "userdata" end) then
-    return define.tensor(xs)
-  end
-  return structure.map(xs, define.tensor)
-end
-
 local function pick(xs, i)
   if xs == nil then return nil end
   return structure.map(xs, function(leaf) return leaf[i] end)
@@ -225,8 +209,8 @@ end
 -- @usage
 -- print(cusp.ops.map(function(row) return row:sum() end, cusp.ones{2, 3}):tolist()[1]) --> 3.0
 local function map(f, xs)
-  check_callable("map", f)
-  xs = tensors_of(xs)
+  loops.check_callable("map", f)
+  xs = loops.tensors_of(xs)
   local length = length_of("map", xs)
   if not length then errors.raise "map: expected at least one tensor" end
   local function graph()
@@ -276,8 +260,8 @@ end
 -- local last, sums = cusp.ops.scan(add, cusp.tensor(0.0), cusp.tensor{1.0, 2.0, 3.0})
 -- print(last:item(), sums:item(2)) --> 6.0 3.0
 local function scan(f, carry, xs, length, reverse, unroll)
-  check_callable("scan", f)
-  xs = tensors_of(xs)
+  loops.check_callable("scan", f)
+  xs = loops.tensors_of(xs)
   if xs == nil and engine.is_traced(length) then
     return scan_traced_length(f, loops.values_of(carry), length)
   end
@@ -297,68 +281,6 @@ local function scan(f, carry, xs, length, reverse, unroll)
   end
   if #outputs == 0 then return carry, nil end
   return carry, stack_structures(outputs)
-end
-
-local function slices(xs, first, last, axis)
-  return structure.map(xs, function(leaf)
-    local spec = {}
-    for i = 1, #leaf.shape do spec[i] = {} end
-    spec[axis] = {first, last}
-    return leaf:slice(spec)
-  end)
-end
-
-local function zip_map(a, b, f)
-  local flat, at = structure.flatten(b), 0
-  return structure.map(a, function(leaf)
-    at = at + 1
-    return f(leaf, flat[at])
-  end)
-end
-
--- Hillis and Steele, "Data parallel algorithms" (1986): each round combines elements 1, 2, 4, ...
--- apart.
---- All prefixes of the items along an axis.
--- @tparam function f joins two tensors; the order in which several are joined must not matter
--- @param elems tensor, or a nested table of them
--- @tparam[opt=false] boolean reverse
--- @tparam[opt=1] integer axis
--- @return the prefixes, in the shape of `elems`
--- @usage
--- local function add(a, b) return a + b end
--- print(cusp.ops.associative_scan(add, cusp.tensor{1, 2, 3}):item(3)) --> 6
-local function associative_scan(f, elems, reverse, axis)
-  check_callable("associative_scan", f)
-  elems = tensors_of(elems)
-  local size
-  for _, leaf in ipairs(structure.flatten(elems)) do
-    local at = axis < 0 and #leaf.shape + 1 + axis or axis
-    if not leaf.shape[at] then
-      errors.raise("associative_scan: axis %d is out of range for shape %s", axis,
-        errors.shape(leaf.shape))
-    end
-    if size and leaf.shape[at] ~= size then
-      errors.raise("associative_scan: expected %d along axis %d, got shape %s", size, axis,
-        errors.shape(leaf.shape))
-    end
-    size = leaf.shape[at]
-  end
-  if not size then errors.raise "associative_scan: expected at least one tensor" end
-  if axis < 0 then axis = #structure.flatten(elems)[1].shape + 1 + axis end
-  local function flipped(value)
-    return structure.map(value, function(leaf) return rows.flip(leaf, axis) end)
-  end
-  if reverse then elems = flipped(elems) end
-  local distance = 1
-  while distance < size do
-    local joined = f(slices(elems, 1, size - distance, axis),
-      slices(elems, distance + 1, size, axis))
-    elems = zip_map(slices(elems, 1, distance, axis), joined, function(a, b)
-      return rows.concatenate({a, b}, axis)
-    end)
-    distance = distance * 2
-  end
-  return reverse and flipped(elems) or elems
 end
 
 ---------------------------------------------------------------- vectorize
@@ -415,7 +337,7 @@ end
 -- local larger = cusp.ops.vectorize(function(a, b) return cusp.ops.maximum(a, b) end)
 -- print(larger(cusp.tensor{1, 5}, cusp.tensor(3)):item(1)) --> 3
 local function vectorize(f, excluded, signature)
-  check_callable("vectorize", f)
+  loops.check_callable("vectorize", f)
   local ranks, left_alone = core_ranks(signature), {}
   for _, position in ipairs(excluded or {}) do left_alone[position] = true end
   return function(...)
@@ -452,9 +374,6 @@ define.ops{
   {"scan", "f: any, init: any, xs: any = nil, length: any = nil, reverse: bool = false, unroll: "
     .. "any = nil",
     "carry, y = f(carry, x) along the first axis; returns the last carry and the stacked ys.", scan,
-    plain = true},
-  {"associative_scan", "f: any, elems: any, reverse: bool = false, axis: axis = 1",
-    "All prefixes of the items along an axis, joined by an associative function.", associative_scan,
     plain = true},
   {"vectorize", "pyfunc: any, excluded: list = nil, signature: string = nil",
     "A function of scalars (or of what the signature says) as one of tensors, with broadcasting.",

@@ -11,7 +11,8 @@ local rooms = require "cusp.base.rooms"
 
 -- The files of the operations written in Lua. Each is loaded on first use of one of its operations.
 local files = {
-  control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize",
+  control = "cond switch while_loop fori_loop map vectorized_map scan vectorize",
+  associative_scan = "associative_scan",
   complex = "eig view_as_complex view_as_real polar",
   custom_gradient = "custom_gradient jvp",
   inspect = "shape size ndim dtype is_tensor convert_to_numpy",
@@ -62,7 +63,8 @@ ops = setmetatable({}, {
 -- Methods for operations that have not been loaded yet; what takes functions, or is a field of
 -- tensors, is none.
 local no_methods = {
-  control = true, custom_gradient = true, inspect = true, einsum = true, select = true,
+  control = true, associative_scan = true, custom_gradient = true, inspect = true, einsum = true,
+  select = true,
 }
 for name, file in pairs(members) do
   if not no_methods[file] and not no_methods[name] and not rawget(engine.tensor_methods, name) then

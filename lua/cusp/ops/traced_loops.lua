@@ -8,6 +8,25 @@ local structure = require "cusp.base.structure"
 local loops = {}
 local rows = engine.ops
 
+---------------------------------------------------------------- arguments
+
+function loops.check_callable(name, f)
+  local meta = getmetatable(f)
+  if type(f) ~= "function" and not (type(meta) == "table" and meta.__call) then
+    errors.raise("%s: expected a function, got %s", name, errors.describe(f))
+  end
+end
+
+--- What is scanned: tensors as they are, tables of numbers as one.
+function loops.tensors_of(xs)
+  if xs == nil then return nil end
+  if structure.is_container(xs)
+    and not structure.find(xs, function(leaf) return type(leaf) == "userdata" end) then
+    return define.tensor(xs)
+  end
+  return structure.map(xs, define.tensor)
+end
+
 ---------------------------------------------------------------- results
 
 -- Marks the position of a tensor in a result.
