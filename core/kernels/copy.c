@@ -19,22 +19,35 @@ typedef struct filling {
   const void *value;
 } filling;
 
+#define FILL_PIECE 4096 /* bytes that stay in the first-level cache */
+
 static void fill_range(void *context, int64_t begin, int64_t end) {
   const filling *f = context;
   char *first = f->to + (size_t)begin * f->size;
-  size_t bytes = (size_t)(end - begin) * f->size, done = f->size;
+  const size_t bytes = (size_t)(end - begin) * f->size;
+  size_t done = f->size, piece;
   if (!f->value) {
     memset(first, 0, bytes);
     return;
   }
   memcpy(first, f->value, f->size);
-  for (; done < bytes; done *= 2) /* each copy doubles what is there */
-    memcpy(first + done, first, done < bytes - done ? done : bytes - done);
+  for (; done < bytes; done += piece) { /* copies what is there, at first twice as much each time */
+    piece = done < FILL_PIECE ? done : FILL_PIECE / f->size * f->size;
+    piece = piece < bytes - done ? piece : bytes - done;
+    memcpy(first + done, first, piece);
+  }
+}
+
+static bool is_zero(const void *value, size_t size) {
+  const uint64_t zero = 0;
+  return size <= sizeof zero && memcmp(value, &zero, size) == 0;
 }
 
 void cusp_fill(void *to, int64_t count, size_t element_size, const void *value) {
   if (count > 0)
-    cusp_parallel_for(count, 1 << 16, fill_range, &(filling){to, element_size, value});
+    cusp_parallel_for(
+        count, 1 << 16, fill_range,
+        &(filling){to, element_size, value && is_zero(value, element_size) ? NULL : value});
 }
 
 /* ------------------------------------------------------------------ embed and concatenate */

@@ -43,23 +43,16 @@ static int64_t row_at(const cusp_array *positions, int64_t row, int k, const cus
   return offset;
 }
 
-#define RESOLVE(type)                                           \
-  for (int64_t i = 0; i < n; i++) {                             \
-    int64_t place = ((const type *)positions->data)[first + i]; \
-    place += place < 0 ? size : 0;                              \
-    at[i] = place >= 0 && place < size ? place : -1;            \
-  }
-
 void cusp_rows_at(const cusp_array *positions, int k, const cusp_shape *shape, int64_t first,
                   int64_t n, int64_t *at) {
-  const int64_t size = shape->size[0];
+  const cusp_row_loops *loops = CUSP_ISA_CHOOSE(cusp_row_loops);
   if (k != 1)
     for (int64_t i = 0; i < n; i++)
       at[i] = row_at(positions, first + i, k, shape);
   else if (positions->dtype == CUSP_INT32)
-    RESOLVE(int32_t)
+    loops->resolve_int32((const int32_t *)positions->data + first, n, shape->size[0], at);
   else
-    RESOLVE(int64_t)
+    loops->resolve_int64((const int64_t *)positions->data + first, n, shape->size[0], at);
 }
 
 cusp_status cusp_rows_check(const cusp_call *call, const cusp_array *positions, int64_t rows, int k,
@@ -134,7 +127,7 @@ static void gather_or_drop(void *context, int64_t begin, int64_t end) {
 }
 
 /* A row takes about as long as 16 bytes more than it has. */
-static int64_t row_grain(int64_t bytes) { return 1 + (1 << 18) / (bytes + 16); }
+static int64_t row_grain(int64_t bytes) { return 1 + (1 << 17) / (bytes + 16); }
 
 static cusp_status run_gather_axis(cusp_call *call) {
   const cusp_array *x = &call->inputs[0], *positions = &call->inputs[1];

@@ -32,6 +32,9 @@ typedef struct cusp_row_loops {
   /** The least and the largest of `count` positions, 0 and -1 among them. */
   void (*extremes_int32)(const int32_t *positions, int64_t count, int64_t *low, int64_t *high);
   void (*extremes_int64)(const int64_t *positions, int64_t count, int64_t *low, int64_t *high);
+  /** Rows of an axis of `size`, -1 for positions outside. */
+  void (*resolve_int32)(const int32_t *positions, int64_t count, int64_t size, int64_t *at);
+  void (*resolve_int64)(const int64_t *positions, int64_t count, int64_t size, int64_t *at);
   cusp_combine_rows_fn add_lines; /* float32, `columns` a multiple of CUSP_ROW_LINE */
   cusp_combine_rows_fn combine[CUSP_DTYPE_COUNT][CUSP_SCATTER_MODES];
 } cusp_row_loops;

@@ -45,6 +45,17 @@ static void copy(char *to, const char *from, int64_t count, const int64_t *at, i
 EXTREMES(int32)
 EXTREMES(int64)
 
+#define RESOLVE(type)                                                                \
+  static void resolve_##type(const type##_t *positions, int64_t count, int64_t size, \
+                             int64_t *at) {                                          \
+    for (int64_t i = 0; i < count; i++) {                                            \
+      const int64_t place = positions[i], row = place + (place < 0 ? size : 0);      \
+      at[i] = row >= 0 && row < size ? row : -1;                                     \
+    }                                                                                \
+  }
+RESOLVE(int32)
+RESOLVE(int64)
+
 /* ------------------------------------------------------------------ combining */
 
 /* Rows of one element each are a loop of their own. */
@@ -115,4 +126,5 @@ static void add_lines(void *to, const void *from, int64_t count, const cusp_row_
 #define ROW(NAME, name, ...) \
   [CUSP_##NAME] = {set_##name, add_##name, max_##name, min_##name, multiply_##name},
 const cusp_row_loops CUSP_ISA(cusp_row_loops) = {
-    copy, extremes_int32, extremes_int64, add_lines, {CUSP_DTYPES(ROW)}};
+    copy,          extremes_int32, extremes_int64,    resolve_int32,
+    resolve_int64, add_lines,      {CUSP_DTYPES(ROW)}};

@@ -174,9 +174,22 @@ static cusp_status run_scatter_along(cusp_call *call) {
 
 /* ------------------------------------------------------------------ positions in several axes */
 
-static bool accepts_updates(const cusp_call *call, int input) {
+static bool accepts_base_and_updates(const cusp_call *call, int input) {
   int64_t step;
-  return input == 2 && lies_in_rows(&call->inputs[2], call->inputs[1].shape.ndim - 1, &step);
+  if (input != 2)
+    return input == 0;
+  return lies_in_rows(&call->inputs[2], call->inputs[1].shape.ndim - 1, &step);
+}
+
+/* Zeros of which there are many are one number in memory. */
+static void copy_base(const cusp_array *to, const cusp_array *from) {
+  bool one = true;
+  for (int axis = 0; axis < from->shape.ndim; axis++)
+    one = one && from->strides[axis] == 0;
+  if (one)
+    cusp_fill(to->data, cusp_array_count(to), cusp_dtype_size(to->dtype), from->data);
+  else if (to->data != from->data)
+    cusp_array_copy(to, from);
 }
 
 static cusp_status run_scatter_nd(cusp_call *call) {
@@ -196,8 +209,7 @@ static cusp_status run_scatter_nd(cusp_call *call) {
   lies_in_rows(updates, last, &s.step);
   if (!call->attrs[1].integer)
     CUSP_TRY(cusp_rows_check(call, positions, s.places, k, &out->shape));
-  if (out->data != x->data)
-    cusp_array_copy(out, x);
+  copy_base(out, x);
   combine_all(&s);
   return CUSP_OK;
 }
@@ -206,4 +218,4 @@ const cusp_kernel cusp_scatter_axis_kernels[] = {
     {.name = "rows", .accepts = accepts_rows, .run = run_scatter_axis}, {0}};
 const cusp_kernel cusp_scatter_along_kernels[] = {{.name = "lines", .run = run_scatter_along}, {0}};
 const cusp_kernel cusp_scatter_nd_kernels[] = {
-    {.name = "rows", .accepts = accepts_updates, .run = run_scatter_nd}, {0}};
+    {.name = "rows", .accepts = accepts_base_and_updates, .run = run_scatter_nd}, {0}};

@@ -26,6 +26,30 @@ typedef void (*row_fn)(int64_t n, char *to, int64_t to_step, const char *from, i
         t[i * to_step] = f[i * from_step];                                                      \
   }
 
+/** Copies `rows` rows of n elements; steps are those of rows and of elements. */
+typedef void (*block_fn)(int64_t rows, int64_t n, char *to, const int64_t *to_steps,
+                         const char *from, const int64_t *from_steps);
+
+#define EACH_ROW(bytes)                                                \
+  for (int64_t row = 0; row < rows; row++, t += to_row, f += from_row) \
+    memcpy(t, f, bytes);
+
+/* A call for each of the usual short rows would take longer than the copy. */
+#define BLOCK_FUNCTION(name, row_name, type)                                                 \
+  static void name(int64_t rows, int64_t n, char *t, const int64_t *to_steps, const char *f, \
+                   const int64_t *from_steps) {                                              \
+    const int64_t to_row = to_steps[0] * (int64_t)sizeof(type),                              \
+                  from_row = from_steps[0] * (int64_t)sizeof(type);                          \
+    const bool even = to_steps[1] == 1 && from_steps[1] == 1;                                \
+    if (even && n * sizeof(type) == 64)                                                      \
+      EACH_ROW(64)                                                                           \
+    else if (even && n * sizeof(type) == 128)                                                \
+      EACH_ROW(128)                                                                          \
+    else                                                                                     \
+      for (int64_t row = 0; row < rows; row++, t += to_row, f += from_row)                   \
+        row_name(n, t, to_steps[1], f, from_steps[1]);                                       \
+  }
+
 /**
  * Copies to[i * to_stride + j] = from[j * from_stride + i] for one tile. Through a buffer, because
  * a column of `to` or of `from` often lies at a power of two, where all its lines would fight for
@@ -49,6 +73,10 @@ ROW_FUNCTION(copy_row_1, uint8_t)
 ROW_FUNCTION(copy_row_2, uint16_t)
 ROW_FUNCTION(copy_row_4, uint32_t)
 ROW_FUNCTION(copy_row_8, uint64_t)
+BLOCK_FUNCTION(copy_block_1, copy_row_1, uint8_t)
+BLOCK_FUNCTION(copy_block_2, copy_row_2, uint16_t)
+BLOCK_FUNCTION(copy_block_4, copy_row_4, uint32_t)
+BLOCK_FUNCTION(copy_block_8, copy_row_8, uint64_t)
 TILE_FUNCTION(copy_tile_1, uint8_t)
 TILE_FUNCTION(copy_tile_2, uint16_t)
 TILE_FUNCTION(copy_tile_4, uint32_t)
@@ -58,6 +86,7 @@ typedef struct copy_job {
   char *to;
   const char *from;
   row_fn copy_row;
+  block_fn copy_block;
   tile_fn copy_tile;
   int64_t element; /* bytes */
   int ndim;
@@ -68,10 +97,18 @@ typedef struct copy_job {
 
 static void choose_functions(copy_job *job) {
   switch (job->element) {
-  case 1: job->copy_row = copy_row_1, job->copy_tile = copy_tile_1; break;
-  case 2: job->copy_row = copy_row_2, job->copy_tile = copy_tile_2; break;
-  case 4: job->copy_row = copy_row_4, job->copy_tile = copy_tile_4; break;
-  default: job->copy_row = copy_row_8, job->copy_tile = copy_tile_8; break;
+  case 1:
+    job->copy_row = copy_row_1, job->copy_block = copy_block_1, job->copy_tile = copy_tile_1;
+    break;
+  case 2:
+    job->copy_row = copy_row_2, job->copy_block = copy_block_2, job->copy_tile = copy_tile_2;
+    break;
+  case 4:
+    job->copy_row = copy_row_4, job->copy_block = copy_block_4, job->copy_tile = copy_tile_4;
+    break;
+  default:
+    job->copy_row = copy_row_8, job->copy_block = copy_block_8, job->copy_tile = copy_tile_8;
+    break;
   }
 }
 
@@ -118,11 +155,13 @@ static void copy_rows(void *context, int64_t begin, int64_t end) {
                   job->from + begin * from_step * job->element, from_step);
     return;
   }
-  for (int64_t row = begin; row < end; row++) {
+  for (int64_t row = begin, n; row < end; row += n) {
+    const int64_t left = job->size[last - 1] - row % job->size[last - 1];
     int64_t to, from;
+    n = left < end - row ? left : end - row;
     offsets_at(job, last, row, &to, &from);
-    job->copy_row(job->size[last], job->to + to * job->element, to_step,
-                  job->from + from * job->element, from_step);
+    job->copy_block(n, job->size[last], job->to + to * job->element, job->strides[0] + last - 1,
+                    job->from + from * job->element, job->strides[1] + last - 1);
   }
 }
 
