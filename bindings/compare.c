@@ -207,10 +207,35 @@ static void note_kept(lua_State *L) {
     tensor->untouched = cusp_lua_called_by_user(L);
 }
 
+static bool is_unknown(lua_State *L, int index) {
+  const cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, index);
+  return tensor && tensor->node->trace && !cusp_node_evaluated(tensor->node);
+}
+
+/** as_condition(f, ...): what f returns, in which comparisons of traced scalars are tensors. */
+static int as_condition(lua_State *L) {
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+/** Whether a loop's condition compares what a trace computes. */
+static bool is_of_condition(lua_State *L) {
+  lua_Debug frame;
+  bool found = false;
+  if (!is_unknown(L, 1) && !is_unknown(L, 2))
+    return false;
+  for (int level = 1; !found && lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "f", &frame);
+    found = lua_tocfunction(L, -1) == as_condition;
+    lua_pop(L, 1);
+  }
+  return found;
+}
+
 /** Whether the result is kept and not a boolean; it is then on its way. */
 static bool keeps_tensor(lua_State *L, const char *row) {
   bool plain = true;
-  if (is_scalar(L, 1) && is_scalar(L, 2))
+  if (is_scalar(L, 1) && is_scalar(L, 2) && !is_of_condition(L))
     return false;
   const uint32_t *code = kept_behind(L, &plain);
   if (!code || without_hooks(L) || !can_give(L))
@@ -270,6 +295,8 @@ static int set_untouched_handler(lua_State *L) {
 }
 
 void cusp_lua_open_compare(lua_State *L) {
+  lua_pushcfunction(L, as_condition);
+  lua_setfield(L, -2, "as_condition");
   lua_pushcfunction(L, set_comparisons);
   lua_setfield(L, -2, "set_comparisons");
   lua_pushcfunction(L, set_untouched_handler);

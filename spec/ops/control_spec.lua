@@ -58,6 +58,53 @@ describe("operations that take functions", function()
     end
   end)
 
+  it("trace long loops once, whose conditions compare scalars", function()
+    local rounds
+    local function repeated(condition, body, options)
+      rounds = 0
+      return function(n)
+        local i, x = ops.while_loop(function(i) return condition(i, n) end, function(i, x)
+          rounds = rounds + 1
+          return i + 1, body(i, x)
+        end, {cusp.tensor(0), cusp.tensor{1.0, 2.0}}, options)
+        return i, x
+      end
+    end
+    local function below(i, n) return i < n end
+    local function grow(_, x) return x * 1.25 - 1 end
+    local function check(most, n, condition, body, options)
+      local eager = {repeated(condition, body, options)(n)}
+      local traced = {cusp.compile(repeated(condition, body, options))(n)}
+      assert.is_true(rounds <= most, tostring(rounds))
+      assert.equal(eager[1]:item(), traced[1]:item())
+      assert.same(eager[2]:tolist(), traced[2]:tolist())
+    end
+    check(1, cusp.tensor(100), function(i, n) return ops.less(i, n) end, grow)
+    check(33, 100, below, grow)
+    check(33, 100, below, grow, {maximum_iterations = 60})
+    check(33, 100, function(i, n) return n - 1 >= i end, grow)
+    -- what asks for values is unrolled
+    check(101, 100, below, function(i, x) return i:item() > 50 and x + 1 or x end)
+    check(101, 40, below, function(_, x) return ops.concatenate({x, cusp.tensor{1.0}}, 1) end)
+    check(100, 100, function(i, n) return i < n and i < 50 end, grow)
+  end)
+
+  it("compare what a trace computes in the condition of a loop, there alone", function()
+    local f = cusp.compile(function(x)
+      return (select(2, ops.while_loop(function(i) return i < ops.max(x) end, function(i, v)
+        return i + 1, v * 2
+      end, {ops.min(x), 1.0})))
+    end)
+    assert.equal(8, f(cusp.tensor{2.0, 5.0}):item())
+    assert.equal(1, f(cusp.tensor{2.0, 2.0}):item())
+    assert.has_error(function()
+      cusp.compile(function(x)
+        local larger = x > 1
+        return larger
+      end)(cusp.tensor(2.0))
+    end)
+  end)
+
   it("scan and map along the first axis", function()
     local carry, ys = ops.scan(function(c, x)
       return c + x, c

@@ -96,13 +96,41 @@ end
 -- Rounds of a traced loop that are unrolled while its condition is known.
 local unrolled_rounds <const> = 32
 
--- Whether the rest of a loop becomes a graph: where the condition has no value yet, and where its
--- known values let it go on for long. Evaluates the condition without its effects, if any.
-local function becomes_graph(condition, values, n, count)
-  if not engine.tracing() then return false end
+-- What the condition gives, without its effects; nil outside of traces.
+local function foreseen(condition, values, n)
+  if not engine.tracing() then return nil end
   local _ <close> = engine.branch() -- undone when it goes out of scope
-  local go_on = engine.unnoted(condition, table.unpack(values, 1, n))
+  return engine.unnoted(engine.as_condition, condition, table.unpack(values, 1, n))
+end
+
+-- Whether the rest of a loop has to be a graph: where the condition has no value yet, and where its
+-- known values let it go on for long.
+local function becomes_graph(go_on, count)
   return engine.is_traced(go_on) or type(go_on) == "userdata" and count >= unrolled_rounds
+end
+
+-- Whether the rest may be one: Lua made booleans of comparisons, as of `i < 5`, for long.
+local function may_become_graph(go_on, values, n, count)
+  if count ~= unrolled_rounds or go_on ~= true then return false end
+  for i = 1, n do
+    if structure.find({values[i]}, function(leaf) return type(leaf) ~= "userdata" end) then
+      return false
+    end
+  end
+  return true
+end
+
+-- The rest of a loop as a graph. Where that fails, as its functions ask for values of the loop
+-- variables, `found` is nil, and unrolling may succeed.
+local function attempt_graph(condition, body, values, n, left)
+  local function traced_condition(...)
+    local go_on = engine.as_condition(condition, ...)
+    if not engine.is_traced(go_on) then errors.raise "while_loop: the condition is a Lua value" end
+    return go_on
+  end
+  local found = table.pack(engine.attempt(loops.repeat_while, "while_loop", traced_condition, body,
+    table.pack(table.unpack(values, 1, n)), left))
+  return found[1] and found or nil
 end
 
 --- Repeats a function of the loop variables while a condition holds.
@@ -124,10 +152,14 @@ local function while_loop(condition, body, loop_vars, maximum_iterations)
   local n, count = #values, 0
   values = {loops.values_of(table.unpack(values, 1, n))}
   while not maximum_iterations or count < maximum_iterations do
-    if becomes_graph(condition, values, n, count) then
-      local left = maximum_iterations and maximum_iterations - count
+    local go_on = foreseen(condition, values, n)
+    local left = maximum_iterations and maximum_iterations - count
+    if becomes_graph(go_on, count) then
       values = table.pack(table.unpack(values, 1, n))
       return loops.repeat_while("while_loop", condition, body, values, left)
+    elseif may_become_graph(go_on, values, n, count) then
+      local found = attempt_graph(condition, body, values, n, left)
+      if found then return table.unpack(found, 2, found.n) end
     end
     if not truth("while_loop", condition(table.unpack(values, 1, n))) then break end
     values = loops.as_list("while_loop", n, loops.values_of(body(table.unpack(values, 1, n))))

@@ -128,7 +128,7 @@ function loops.repeat_while(name, condition, body, values, limit)
   if limit then initial[#initial + 1] = 0 end
   local stand_ins = stand_ins_of(initial, 0)
   local test <close> = engine.branch(true)
-  local go_on = condition(loops.put_together(form, stand_ins))
+  local go_on = engine.as_condition(condition, loops.put_together(form, stand_ins))
   go_on = rows.cast(loops.one_element(name, "condition", define.tensor(go_on)), "bool")
   if limit then go_on = rows.logical_and(go_on, rows.less(stand_ins[#stand_ins], limit)) end
   test:finish{go_on}
