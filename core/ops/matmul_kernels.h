@@ -39,4 +39,12 @@ double cusp_matmul_work(const cusp_call *call);
 
 extern const cusp_kernel cusp_matmul_kernels[];
 
+/* One of these kernels: many matrices of up to four rows and columns, with any strides
+ * (tiny_products.c). */
+bool cusp_tiny_can_run(const cusp_call *call);
+bool cusp_tiny_accepts(const cusp_call *call, int input);
+CUSP_NODISCARD cusp_status cusp_tiny_prepare(cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_tiny_run(cusp_call *call);
+void cusp_tiny_release(cusp_call *call);
+
 #endif

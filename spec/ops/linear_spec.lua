@@ -61,6 +61,26 @@ describe("matmul", function()
       ops.matmul(ops.flip(a, 2), b):tolist())
   end)
 
+  it("multiplies many tiny matrices, transposed, sliced and broadcast ones too", function()
+    for _, dtype in ipairs{"float32", "float64"} do
+      for rows = 1, 4 do
+        for inner = 1, 4 do
+          local columns = (rows + inner) % 4 + 1
+          local a, b = values({4, 9, rows, inner}, dtype), values({9, columns, inner}, dtype, 1)
+          b = ops.transpose(b, {1, 3, 2})
+          local parts = values({9, rows, 2 * inner}, dtype, 2):slice{{}, {}, {2, 2 * inner, 2}}
+          local c, d, e = ops.matmul(a, b), ops.matmul(parts, b), ops.matmul(a[1][1], b)
+          for j = 1, 9 do
+            local right = b[j]:tolist()
+            for i = 1, 4 do assert.same(product(a[i][j]:tolist(), right), c[i][j]:tolist()) end
+            assert.same(product(parts[j]:tolist(), right), d[j]:tolist())
+            assert.same(product(a[1][1]:tolist(), right), e[j]:tolist())
+          end
+        end
+      end
+    end
+  end)
+
   it("broadcasts the leading axes", function()
     local a, b = values{2, 1, 3, 4}, values({5, 4, 2}, nil, 1)
     local c = ops.matmul(a, b)
