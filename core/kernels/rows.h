@@ -15,14 +15,15 @@ typedef enum cusp_scatter_mode {
   CUSP_SCATTER_MODES
 } cusp_scatter_mode;
 
-/** Where a row is written, and where it is read: offsets in elements. */
-typedef struct cusp_row_pair {
-  int64_t to, from;
-} cusp_row_pair;
+/** Rows that are written, and those that are read for them; from one row to the next are so many
+ * elements. */
+typedef struct cusp_row_list {
+  const int64_t *to, *from;
+  int64_t to_step, from_step, count, columns;
+} cusp_row_list;
 
-/** Combines `columns` elements at each pair's places, pair after pair. */
-typedef void (*cusp_combine_rows_fn)(void *to, const void *from, int64_t count,
-                                     const cusp_row_pair *pairs, int64_t columns);
+/** Combines `columns` elements of each pair of rows, pair after pair. */
+typedef void (*cusp_combine_rows_fn)(void *to, const void *from, const cusp_row_list *list);
 
 #define CUSP_ROW_LINE 16 /* float32 of a cache line */
 
@@ -35,6 +36,10 @@ typedef struct cusp_row_loops {
   /** Rows of an axis of `size`, -1 for positions outside. */
   void (*resolve_int32)(const int32_t *positions, int64_t count, int64_t size, int64_t *at);
   void (*resolve_int64)(const int64_t *positions, int64_t count, int64_t size, int64_t *at);
+  /** Lists those of `count` rows that lie in [begin, end), and their places; returns how many. Both
+   * lists need room for `count`. */
+  int64_t (*select)(const int64_t *at, int64_t count, int64_t begin, int64_t end, int64_t *rows,
+                    int64_t *places);
   cusp_combine_rows_fn add_lines; /* float32, `columns` a multiple of CUSP_ROW_LINE */
   cusp_combine_rows_fn combine[CUSP_DTYPE_COUNT][CUSP_SCATTER_MODES];
 } cusp_row_loops;

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 /* ------------------------------------------------------------------ copying */
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -56,29 +60,59 @@ EXTREMES(int64)
 RESOLVE(int32)
 RESOLVE(int64)
 
+#ifdef __AVX512F__
+static int64_t select_rows(const int64_t *at, int64_t count, int64_t begin, int64_t end,
+                           int64_t *rows, int64_t *places) {
+  const __m512i first = _mm512_set1_epi64(begin), width = _mm512_set1_epi64(end - begin);
+  __m512i place = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
+  int64_t found = 0;
+  for (int64_t i = 0; i < count; i += 8) {
+    const __mmask8 lanes = count - i < 8 ? (__mmask8)((1u << (count - i)) - 1) : 0xff;
+    const __m512i row = _mm512_maskz_loadu_epi64(lanes, at + i);
+    const __mmask8 own = _mm512_mask_cmplt_epu64_mask(lanes, _mm512_sub_epi64(row, first), width);
+    _mm512_mask_compressstoreu_epi64(rows + found, own, row);
+    _mm512_mask_compressstoreu_epi64(places + found, own, place);
+    found += __builtin_popcount(own);
+    place = _mm512_add_epi64(place, _mm512_set1_epi64(8));
+  }
+  return found;
+}
+#else
+/* Without branches: which rows are a thread's own is what a processor cannot guess. */
+static int64_t select_rows(const int64_t *at, int64_t count, int64_t begin, int64_t end,
+                           int64_t *rows, int64_t *places) {
+  int64_t found = 0;
+  for (int64_t i = 0; i < count; i++) {
+    rows[found] = at[i];
+    places[found] = i;
+    found += at[i] >= begin && at[i] < end;
+  }
+  return found;
+}
+#endif
+
 /* ------------------------------------------------------------------ combining */
 
 /* Rows of one element each are a loop of their own. */
-#define COMBINE(name, type, load, store, expression)                                               \
-  static ALWAYS_INLINE void name##_of(type *restrict to, const type *restrict from, int64_t count, \
-                                      const cusp_row_pair *pairs, int64_t columns) {               \
-    for (int64_t row = 0; row < count; row++) {                                                    \
-      type *restrict out = to + pairs[row].to;                                                     \
-      const type *restrict in = from + pairs[row].from;                                            \
-      for (int64_t i = 0; i < columns; i++) {                                                      \
-        __auto_type a = load(out[i]);                                                              \
-        __auto_type b = load(in[i]);                                                               \
-        (void)a, (void)b;                                                                          \
-        out[i] = store(expression);                                                                \
-      }                                                                                            \
-    }                                                                                              \
-  }                                                                                                \
-  static void name(void *to, const void *from, int64_t count, const cusp_row_pair *pairs,          \
-                   int64_t columns) {                                                              \
-    if (columns == 1)                                                                              \
-      name##_of(to, from, count, pairs, 1);                                                        \
-    else                                                                                           \
-      name##_of(to, from, count, pairs, columns);                                                  \
+#define COMBINE(name, type, load, store, expression)                                \
+  static ALWAYS_INLINE void name##_of(type *restrict to, const type *restrict from, \
+                                      const cusp_row_list *list, int64_t columns) { \
+    for (int64_t row = 0; row < list->count; row++) {                               \
+      type *restrict out = to + list->to[row] * list->to_step;                      \
+      const type *restrict in = from + list->from[row] * list->from_step;           \
+      for (int64_t i = 0; i < columns; i++) {                                       \
+        __auto_type a = load(out[i]);                                               \
+        __auto_type b = load(in[i]);                                                \
+        (void)a, (void)b;                                                           \
+        out[i] = store(expression);                                                 \
+      }                                                                             \
+    }                                                                               \
+  }                                                                                 \
+  static void name(void *to, const void *from, const cusp_row_list *list) {         \
+    if (list->columns == 1)                                                         \
+      name##_of(to, from, list, 1);                                                 \
+    else                                                                            \
+      name##_of(to, from, list, list->columns);                                     \
   }
 
 #define ITSELF(x) (x)
@@ -108,23 +142,25 @@ CUSP_REAL_DTYPES(REAL)
 typedef float line
     __attribute__((vector_size(CUSP_ROW_LINE * sizeof(float)), aligned(4), may_alias));
 
-static ALWAYS_INLINE void add_lines_of(float *to, const float *from, int64_t count,
-                                       const cusp_row_pair *pairs, int64_t columns) {
-  for (int64_t row = 0; row < count; row++)
+static ALWAYS_INLINE void add_lines_of(float *to, const float *from, const cusp_row_list *list,
+                                       int64_t columns) {
+  for (int64_t row = 0; row < list->count; row++) {
+    float *out = to + list->to[row] * list->to_step;
+    const float *in = from + list->from[row] * list->from_step;
     for (int64_t i = 0; i < columns; i += CUSP_ROW_LINE)
-      *(line *)(to + pairs[row].to + i) += *(const line *)(from + pairs[row].from + i);
+      *(line *)(out + i) += *(const line *)(in + i);
+  }
 }
 
-static void add_lines(void *to, const void *from, int64_t count, const cusp_row_pair *pairs,
-                      int64_t columns) {
-  if (columns == CUSP_ROW_LINE)
-    add_lines_of(to, from, count, pairs, CUSP_ROW_LINE);
+static void add_lines(void *to, const void *from, const cusp_row_list *list) {
+  if (list->columns == CUSP_ROW_LINE)
+    add_lines_of(to, from, list, CUSP_ROW_LINE);
   else
-    add_lines_of(to, from, count, pairs, columns);
+    add_lines_of(to, from, list, list->columns);
 }
 
 #define ROW(NAME, name, ...) \
   [CUSP_##NAME] = {set_##name, add_##name, max_##name, min_##name, multiply_##name},
-const cusp_row_loops CUSP_ISA(cusp_row_loops) = {
-    copy,          extremes_int32, extremes_int64,    resolve_int32,
-    resolve_int64, add_lines,      {CUSP_DTYPES(ROW)}};
+const cusp_row_loops CUSP_ISA(cusp_row_loops) = {copy,          extremes_int32,    extremes_int64,
+                                                 resolve_int32, resolve_int64,     select_rows,
+                                                 add_lines,     {CUSP_DTYPES(ROW)}};

@@ -21,7 +21,13 @@ typedef struct scattering {
   int64_t step; /* elements from one row of the updates to the next */
   int64_t size; /* of an element */
   cusp_combine_rows_fn combine;
+  int64_t (*select)(const int64_t *, int64_t, int64_t, int64_t, int64_t *, int64_t *);
 } scattering;
+
+/** What a thread makes of the result: rows [begin, end), `columns` of them from `column` on. */
+typedef struct part {
+  int64_t begin, end, column, columns;
+} part;
 
 /* ------------------------------------------------------------------ rows */
 
@@ -49,48 +55,49 @@ static bool lies_in_rows(const cusp_array *x, int axes, int64_t *step) {
   return true;
 }
 
-/* Lists the places of [first, first + n) that lie in rows [begin, end) of the result; rows that are
- * dropped lie in none. */
-static int64_t list_pairs(const scattering *s, int64_t outer, int64_t first, int64_t n,
-                          int64_t begin, int64_t end, cusp_row_pair *pairs) {
-  int64_t at[CUSP_ROWS_BLOCK], found = 0;
+/* The places [first, first + n) that lie in rows [begin, end) of the result; those that are dropped
+ * lie in none. */
+static void combine_block(const scattering *s, int64_t outer, int64_t first, int64_t n,
+                          const part *p) {
+  int64_t at[CUSP_ROWS_BLOCK], to[CUSP_ROWS_BLOCK], from[CUSP_ROWS_BLOCK];
   cusp_rows_at(s->positions, s->k, &s->shape, first, n, at);
-  for (int64_t i = 0; i < n; i++) {
-    pairs[found].to = (outer * s->lines.count + at[i]) * s->lines.inner;
-    pairs[found].from = (outer * s->places + first + i) * s->step;
-    found += at[i] >= begin && at[i] < end;
-  }
-  return found;
+  const cusp_row_list list = {.to = to,
+                              .from = from,
+                              .to_step = s->lines.inner,
+                              .from_step = s->step,
+                              .count = s->select(at, n, p->begin, p->end, to, from),
+                              .columns = p->columns};
+  s->combine(s->out + (outer * s->lines.count * s->lines.inner + p->column) * s->size,
+             s->from + ((outer * s->places + first) * s->step + p->column) * s->size, &list);
 }
 
-/* Rows [begin, end) of the result, `columns` of them from `column` on, in the order of places. */
-static void combine_part(const scattering *s, int64_t begin, int64_t end, int64_t column,
-                         int64_t columns) {
-  cusp_row_pair pairs[CUSP_ROWS_BLOCK];
+/* In the order of places. */
+static void combine_part(const scattering *s, const part *p) {
   for (int64_t outer = 0; outer < s->lines.outer; outer++)
     for (int64_t first = 0; first < s->places; first += CUSP_ROWS_BLOCK) {
-      const int64_t left = s->places - first, n = left < CUSP_ROWS_BLOCK ? left : CUSP_ROWS_BLOCK;
-      const int64_t found = list_pairs(s, outer, first, n, begin, end, pairs);
-      s->combine(s->out + column * s->size, s->from + column * s->size, found, pairs, columns);
+      const int64_t left = s->places - first;
+      combine_block(s, outer, first, left < CUSP_ROWS_BLOCK ? left : CUSP_ROWS_BLOCK, p);
     }
 }
 
 static void combine_columns(void *context, int64_t begin, int64_t end) {
   const scattering *s = context;
   const int64_t first = begin * CUSP_ROW_LINE, last = end * CUSP_ROW_LINE, inner = s->lines.inner;
-  combine_part(s, 0, s->lines.count, first, (last < inner ? last : inner) - first);
+  combine_part(s, &(part){0, s->lines.count, first, (last < inner ? last : inner) - first});
 }
 
 static void combine_rows(void *context, int64_t begin, int64_t end) {
   const scattering *s = context;
-  combine_part(s, begin, end, 0, s->lines.inner);
+  combine_part(s, &(part){begin, end, 0, s->lines.inner});
 }
 
-static cusp_combine_rows_fn find_loop(cusp_dtype dtype, int64_t mode, int64_t inner) {
+/* `inner` is the width of what is combined at once. */
+static void find_loops(scattering *s, cusp_dtype dtype, int64_t mode, int64_t inner) {
   const cusp_row_loops *loops = CUSP_ISA_CHOOSE(cusp_row_loops);
   const bool lines =
       dtype == CUSP_FLOAT32 && mode == CUSP_SCATTER_ADD && inner % CUSP_ROW_LINE == 0;
-  return lines ? loops->add_lines : loops->combine[dtype][mode];
+  s->combine = lines ? loops->add_lines : loops->combine[dtype][mode];
+  s->select = loops->select;
 }
 
 /* Each element of the result has one thread, which meets its updates in order. */
@@ -126,7 +133,7 @@ static cusp_status run_scatter_axis(cusp_call *call) {
                   .lines = lines,
                   .places = cusp_array_count(positions),
                   .size = (int64_t)cusp_dtype_size(out->dtype)};
-  s.combine = find_loop(out->dtype, CUSP_SCATTER_ADD, lines.inner);
+  find_loops(&s, out->dtype, CUSP_SCATTER_ADD, lines.inner);
   lies_in_rows(updates, axis + positions->shape.ndim, &s.step);
   CUSP_TRY(cusp_positions_check(call, positions, lines.count));
   cusp_fill(out->data, cusp_array_count(out), (size_t)s.size, NULL);
@@ -141,17 +148,19 @@ static cusp_status run_scatter_axis(cusp_call *call) {
 static void add_lines(void *context, int64_t begin, int64_t end) {
   const scattering *s = context;
   const int64_t inner = s->lines.inner;
-  cusp_row_pair pairs[CUSP_ROWS_BLOCK];
+  int64_t to[CUSP_ROWS_BLOCK], from[CUSP_ROWS_BLOCK];
+  cusp_row_list list = {.to = to, .from = from, .to_step = 1, .from_step = 1, .columns = 1};
   for (int64_t line = begin; line < end; line++)
-    for (int64_t place = 0, n = 0; place < s->places; place++) {
-      const int64_t from = (line / inner * s->places + place) * inner + line % inner,
-                    at = cusp_position(s->positions, from),
+    for (int64_t place = 0; place < s->places; place++) {
+      const int64_t read = (line / inner * s->places + place) * inner + line % inner,
+                    at = cusp_position(s->positions, read),
                     row = line / inner * s->lines.count + (at < 0 ? at + s->lines.count : at);
-      pairs[n++] = (cusp_row_pair){row * inner + line % inner, from};
-      if (n < CUSP_ROWS_BLOCK && place + 1 < s->places)
+      to[list.count] = row * inner + line % inner;
+      from[list.count++] = read;
+      if (list.count < CUSP_ROWS_BLOCK && place + 1 < s->places)
         continue;
-      s->combine(s->out, s->from, n, pairs, 1);
-      n = 0;
+      s->combine(s->out, s->from, &list);
+      list.count = 0;
     }
 }
 
@@ -165,7 +174,7 @@ static cusp_status run_scatter_along(cusp_call *call) {
                   .lines = cusp_lines_around(&out->shape, axis, 1),
                   .places = positions->shape.size[axis],
                   .size = (int64_t)cusp_dtype_size(out->dtype)};
-  s.combine = find_loop(out->dtype, CUSP_SCATTER_ADD, 1);
+  find_loops(&s, out->dtype, CUSP_SCATTER_ADD, 1);
   CUSP_TRY(cusp_positions_check(call, positions, s.lines.count));
   cusp_fill(out->data, cusp_array_count(out), (size_t)s.size, NULL);
   cusp_parallel_for(s.lines.outer * s.lines.inner, 1 + 4096 / (s.places + 1), add_lines, &s);
@@ -205,7 +214,7 @@ static cusp_status run_scatter_nd(cusp_call *call) {
                   .lines = cusp_lines_around(&out->shape, 0, k),
                   .places = cusp_array_count(positions) / k,
                   .size = (int64_t)cusp_dtype_size(out->dtype)};
-  s.combine = find_loop(out->dtype, call->attrs[0].integer, s.lines.inner);
+  find_loops(&s, out->dtype, call->attrs[0].integer, s.lines.inner);
   lies_in_rows(updates, last, &s.step);
   if (!call->attrs[1].integer)
     CUSP_TRY(cusp_rows_check(call, positions, s.places, k, &out->shape));
