@@ -38,12 +38,12 @@ typedef void (*block_fn)(int64_t rows, int64_t n, char *to, const int64_t *to_st
 #define BLOCK_FUNCTION(name, row_name, type)                                                 \
   static void name(int64_t rows, int64_t n, char *t, const int64_t *to_steps, const char *f, \
                    const int64_t *from_steps) {                                              \
-    const int64_t to_row = to_steps[0] * (int64_t)sizeof(type),                              \
-                  from_row = from_steps[0] * (int64_t)sizeof(type);                          \
+    const int64_t size = (int64_t)sizeof(type), to_row = to_steps[0] * size,                 \
+                  from_row = from_steps[0] * size;                                           \
     const bool even = to_steps[1] == 1 && from_steps[1] == 1;                                \
-    if (even && n * sizeof(type) == 64)                                                      \
+    if (even && n * size == 64)                                                              \
       EACH_ROW(64)                                                                           \
-    else if (even && n * sizeof(type) == 128)                                                \
+    else if (even && n * size == 128)                                                        \
       EACH_ROW(128)                                                                          \
     else                                                                                     \
       for (int64_t row = 0; row < rows; row++, t += to_row, f += from_row)                   \
@@ -95,20 +95,17 @@ typedef struct copy_job {
   int64_t tiles;                     /* along axis ndim - 2, when transposing */
 } copy_job;
 
+#define FUNCTIONS(job, bytes)             \
+  (job)->copy_row = copy_row_##bytes;     \
+  (job)->copy_block = copy_block_##bytes; \
+  (job)->copy_tile = copy_tile_##bytes
+
 static void choose_functions(copy_job *job) {
   switch (job->element) {
-  case 1:
-    job->copy_row = copy_row_1, job->copy_block = copy_block_1, job->copy_tile = copy_tile_1;
-    break;
-  case 2:
-    job->copy_row = copy_row_2, job->copy_block = copy_block_2, job->copy_tile = copy_tile_2;
-    break;
-  case 4:
-    job->copy_row = copy_row_4, job->copy_block = copy_block_4, job->copy_tile = copy_tile_4;
-    break;
-  default:
-    job->copy_row = copy_row_8, job->copy_block = copy_block_8, job->copy_tile = copy_tile_8;
-    break;
+  case 1: FUNCTIONS(job, 1); break;
+  case 2: FUNCTIONS(job, 2); break;
+  case 4: FUNCTIONS(job, 4); break;
+  default: FUNCTIONS(job, 8);
   }
 }
 
