@@ -118,6 +118,37 @@ describe("scattering", function()
     end
   end)
 
+  it("gives attention along edges the same numbers in a trace, at any number of threads", function()
+    local nodes, edges, units = 200, 3000, 16
+    local targets = cusp.random.randint({edges}, 0, nodes)
+    local sources = cusp.random.randint({edges}, 0, nodes)
+    local function attend(x, attention)
+      local tape <close> = cusp.GradientTape()
+      tape:watch(x)
+      tape:watch(attention)
+      local from = ops.take(x, sources, {axis = 1})
+      local both = ops.concatenate({ops.take(x, targets, {axis = 1}), from}, -1)
+      local scores = ops.exp(ops.squeeze(ops.matmul(both, attention), {axis = 2}))
+      local sums = ops.segment_sum(scores, targets, {num_segments = nodes})
+      local weights = ops.expand_dims(scores / ops.take(sums, targets), 2)
+      local y = ops.segment_sum(from * weights, targets, {num_segments = nodes})
+      local gradients = tape:gradient(ops.sum(y * y), {x, attention})
+      return y, gradients[1], gradients[2]
+    end
+    local x, attention = cusp.random.normal{nodes, units}, cusp.random.normal{2 * units, 1}
+    local before, results = engine.get_num_threads(), {}
+    for threads = 1, 2 do
+      engine.set_num_threads(threads)
+      for _, f in ipairs{attend, cusp.compile(attend)} do
+        local found = {f(x, attention)}
+        for i, value in ipairs(found) do found[i] = value:flat() end
+        results[#results + 1] = found
+      end
+    end
+    engine.set_num_threads(before)
+    for i = 2, #results do assert.same(results[1], results[i]) end
+  end)
+
   it("makes segments, dropping ids outside", function()
     assert.same({4, 0, 2}, ops.segment_sum({1, 2, 3, 9, 9}, {0, 2, 0, -1, 3}, 3):tolist())
     assert.same({3, -math.huge}, ops.segment_max({1.0, 3.0}, {0, 0}, 2):tolist())
