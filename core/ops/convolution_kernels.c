@@ -155,12 +155,12 @@ cusp_status cusp_kernel_form(cusp_call *call, cusp_form **form, const void *mann
   *fill = false;
   key.stamps[0] = cusp_storage_stamp(kernel->storage);
   key.stamps[1] = scale ? cusp_storage_stamp(scale->storage) : 0;
-  if (cusp_form_is_of(*form, key.stamps))
+  key.offsets[0] = offset_of(kernel);
+  key.offsets[1] = scale ? offset_of(scale) : 0;
+  if (cusp_form_is_of(*form, &key))
     return CUSP_OK;
   cusp_form_release(*form);
   *form = NULL;
-  key.offsets[0] = offset_of(kernel);
-  key.offsets[1] = scale ? offset_of(scale) : 0;
   key.manner = manner;
   key.manner_bytes = manner_bytes;
   return cusp_form_get(form, &key, bytes, fill);

@@ -25,10 +25,15 @@ static void lock(void) { pthread_mutex_lock(&mutex); }
 static void unlock(void) { pthread_mutex_unlock(&mutex); }
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(lock, unlock, unlock); }
 
-static bool same(const cusp_form_key *a, const cusp_form_key *b) {
+/** Whether both are of the same bytes of the same storages. */
+static bool same_place(const cusp_form_key *a, const cusp_form_key *b) {
   return memcmp(a->stamps, b->stamps, sizeof a->stamps) == 0 &&
-         memcmp(a->offsets, b->offsets, sizeof a->offsets) == 0 &&
-         a->manner_bytes == b->manner_bytes && memcmp(a->manner, b->manner, a->manner_bytes) == 0;
+         memcmp(a->offsets, b->offsets, sizeof a->offsets) == 0;
+}
+
+static bool same(const cusp_form_key *a, const cusp_form_key *b) {
+  return same_place(a, b) && a->manner_bytes == b->manner_bytes &&
+         memcmp(a->manner, b->manner, a->manner_bytes) == 0;
 }
 
 static cusp_form **bucket(int which, uint32_t stamp) { return &buckets[which][stamp % BUCKETS]; }
@@ -88,8 +93,8 @@ cusp_status cusp_form_get(cusp_form **out, const cusp_form_key *key, size_t byte
 
 void *cusp_form_bytes(const cusp_form *form) { return form->bytes; }
 
-bool cusp_form_is_of(const cusp_form *form, const uint32_t stamps[2]) {
-  return form && form->bytes && memcmp(form->key.stamps, stamps, sizeof form->key.stamps) == 0;
+bool cusp_form_is_of(const cusp_form *form, const cusp_form_key *key) {
+  return form && form->bytes && same_place(&form->key, key);
 }
 
 void cusp_form_release(cusp_form *form) {

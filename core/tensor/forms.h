@@ -24,8 +24,8 @@ CUSP_NODISCARD cusp_status cusp_form_get(cusp_form **out, const cusp_form_key *k
                                          bool *fill);
 /** Its bytes; NULL where they are gone. */
 void *cusp_form_bytes(const cusp_form *form);
-/** Whether it is what `stamps` make, and is still there. NULL: no. */
-bool cusp_form_is_of(const cusp_form *form, const uint32_t stamps[2]);
+/** Whether it was made of the key's bytes, in whatever manner, and is still there. NULL: no. */
+bool cusp_form_is_of(const cusp_form *form, const cusp_form_key *key);
 void cusp_form_release(cusp_form *form); /* NULL is accepted */
 
 /** Drops the bytes of all forms that were made of the storage with that stamp. */

@@ -198,6 +198,33 @@ describe("a product whose right factor is kept", function()
   end)
 end)
 
+describe("kernels that are parts of one tensor", function()
+  -- Each part is a view with bytes of its own; eager calls with them share a plan.
+  local function parts_of(shape)
+    local parts = ops.unstack(random.normal{3, table.unpack(shape)})
+    for _, part in ipairs(parts) do part:tolist() end
+    return parts
+  end
+
+  it("are told apart by convolutions", function()
+    for _, case in ipairs{{{4, 6, 6, 8}, {3, 3, 8, 16}}, {{2, 1, 1, 96}, {1, 1, 96, 100}}} do
+      local x = random.normal(case[1])
+      for _, kernel in ipairs(parts_of(case[2])) do
+        local exact = ops.conv(ops.cast(x, "float64"), ops.cast(kernel, "float64"))
+        assert_near(ops.cast(exact, "float32"), ops.conv(x, kernel))
+      end
+    end
+  end)
+
+  it("are told apart by products", function()
+    local x = random.normal{3, 200}
+    for _, kernel in ipairs(parts_of{200, 180}) do
+      local exact = ops.matmul(ops.cast(x, "float64"), ops.cast(kernel, "float64"))
+      assert_near(ops.cast(exact, "float32"), ops.matmul(x, kernel))
+    end
+  end)
+end)
+
 ---------------------------------------------------------------- geometries
 
 -- Each: class, its arguments, and the shape of an image.
