@@ -222,7 +222,7 @@ describe("a mask", function()
       layers.MultiHeadAttention(1, 2)(embedded, embedded)}))
   end)
 
-  it("is taken off the inputs by MultiHeadAttention, but not within a graph", function()
+  it("is taken off the inputs by MultiHeadAttention, but not off what a graph recorded", function()
     local x, mask = cusp.ones{1, 2, 2}, cusp.tensor{{true, false}}
     local given = attach(x, mask)
     layers.MultiHeadAttention(1, 2)(given, given)

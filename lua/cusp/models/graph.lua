@@ -8,6 +8,7 @@ local Node = require "cusp.symbolic.node"
 local structure = require "cusp.base.structure"
 local symbolic = require "cusp.symbolic.tensors"
 local plain = require "cusp.base.plain"
+local signature = require "cusp.layers.machinery.signature"
 
 local Graph = {}
 Graph.__index = Graph
@@ -37,18 +38,20 @@ local function visit(search, tensor)
 end
 
 --- Depths as Keras counts them: the number of calls between a call and the outputs; a layer has the
--- greatest depth of its calls.
+-- greatest depth of its calls. Calls are in the order in which Keras meets them.
 local function find_depths(search)
   local of_node, of_operation, order = {}, {}, {}
+  local function deepen(node, depth)
+    if not of_node[node] then order[#order + 1] = node end
+    of_node[node] = math.max(depth, of_node[node] or 0)
+  end
   for i = #search.nodes, 1, -1 do
     local node = search.nodes[i]
-    local depth = math.max(of_node[node] or 0, of_operation[node.operation] or 0)
-    of_node[node], of_operation[node.operation] = depth, depth
-    order[#order + 1] = node
+    deepen(node, of_operation[node.operation] or 0)
+    local depth = of_node[node]
+    of_operation[node.operation] = depth
     for _, parent in ipairs(node.parents) do
-      if search.finished[parent] then
-        of_node[parent] = math.max(depth + 1, of_node[parent] or 0)
-      end
+      if search.finished[parent] then deepen(parent, depth + 1) end
     end
   end
   return of_node, of_operation, order
@@ -127,25 +130,61 @@ end
 
 ---------------------------------------------------------------- running
 
+-- Whether a call is one for which Keras records the mask of its input as an argument: a layer's
+-- whose `call` takes one, with a tensor alone.
+local function records_mask(operation)
+  if not operation.__is_layer then return false end
+  local call = signature.of(operation)
+  return contains(call.names, "mask")
+    or not getmetatable(operation).__library and (call.plain or call.any)
+end
+
 --- A call with its operation's single input looked up in advance: the usual case.
 local function make_step(node)
   local argument = node.arguments[1]
   local simple = node.arguments.n == 1 and not node.keywords and is_symbolic(argument) and argument
     or nil
-  return {node = node, operation = node.operation, input = simple, outputs = node.output_tensors}
+  return {node = node, operation = node.operation, input = simple, outputs = node.output_tensors,
+    records_mask = simple and records_mask(node.operation)}
 end
 
---- Restores the masks of a call's tensors: MultiHeadAttention removes them, which a graph does not
--- see.
-local function restore_masks(step, values, kept)
+---------------------------------------------------------------- masks
+
+-- Masks reach a call in two ways, as in Keras. They go with the tensors, off which
+-- MultiHeadAttention takes them; and a graph has recorded some, of which nothing is taken.
+
+-- Whether a tensor of the call has another mask than the one recorded.
+local function is_parted(step, values, recorded)
   for _, tensor in ipairs(step.node.input_tensors) do
-    local mask = kept[tensor]
-    if mask and not masks.get(values[tensor]) then masks.set(values[tensor], mask) end
+    if not rawequal(recorded[tensor], masks.get(values[tensor])) then return true end
   end
+  return false
 end
 
-local function keep_masks(step, values, kept)
-  for _, tensor in ipairs(step.outputs) do kept[tensor] = masks.get(values[tensor]) end
+-- The masks of a call's outputs, computed of those recorded; Keras records none of a model's.
+local function recorded_masks(step, values, recorded)
+  local layer, first = step.operation, step.node.arguments[1]
+  if not layer.__is_layer or layer.__is_model or not layer.supports_masking then return {} end
+  local any = false
+  local inputs = structure.map(first, function(tensor) return values[tensor] end)
+  local mask = structure.map(first, function(tensor)
+    any = any or recorded[tensor] ~= nil
+    return recorded[tensor] or false
+  end)
+  mask = layer:compute_mask(inputs, any and mask or nil)
+  return structure.is_container(mask) and mask or {mask}
+end
+
+local function keep_masks(step, values, recorded, parted)
+  local computed = (parted or step.operation.__is_model)
+    and recorded_masks(step, values, recorded)
+  for i, tensor in ipairs(step.outputs) do
+    if computed then
+      recorded[tensor] = computed[i] or nil
+    else
+      recorded[tensor] = masks.get(values[tensor])
+    end
+  end
 end
 
 local function call_step(step, values)
@@ -168,19 +207,34 @@ local function keep(values, targets, ...)
   for i, target in ipairs(targets) do values[target] = flat[i] end
 end
 
+local function run_step(step, values) keep(values, step.outputs, call_step(step, values)) end
+
+-- Runs a step with the recorded mask on its input, where a model leaves it, as in Keras.
+local function run_with_recorded(step, values, recorded)
+  local input = values[step.input]
+  local own = masks.get(input)
+  masks.set(input, recorded[step.input])
+  run_step(step, values)
+  if not step.operation.__is_model and not rawequal(values[step.outputs[1]], input) then
+    masks.set(input, own)
+  end
+end
+
 --- Computes the outputs for values of the inputs.
 -- @tparam {tensor,...} inputs one per entry of `graph.inputs`
 -- @treturn {tensor,...} one per entry of `graph.outputs`
 function Graph:run(inputs)
-  local values, kept = {}, {}
-  for i, tensor in ipairs(self.inputs) do
-    values[tensor] = inputs[i]
-    kept[tensor] = masks.get(inputs[i])
-  end
+  local values, recorded = {}, {}
+  for i, tensor in ipairs(self.inputs) do values[tensor] = inputs[i] end
   for _, step in ipairs(self.steps) do
-    if next(kept) ~= nil then restore_masks(step, values, kept) end
-    keep(values, step.outputs, call_step(step, values))
-    keep_masks(step, values, kept)
+    local parted = is_parted(step, values, recorded)
+    if parted and step.records_mask and recorded[step.input] then
+      run_with_recorded(step, values, recorded)
+      parted = false
+    else
+      run_step(step, values)
+    end
+    keep_masks(step, values, recorded, parted)
   end
   local outputs = {}
   for i, tensor in ipairs(self.outputs) do outputs[i] = values[tensor] end
