@@ -9,6 +9,7 @@
 #include "../base/threads.h"
 #include "../kernels/blas.h"
 #include "../kernels/convolution.h"
+#include "../kernels/depthwise.h"
 #include "../kernels/onednn.h"
 #include "../kernels/sliced_convolution.h"
 #include "../kernels/tiles.h"
@@ -311,6 +312,30 @@ static cusp_status run_products(cusp_call *call) {
   return CUSP_OK;
 }
 
+/* ------------------------------------------------------------------ own depthwise */
+
+static bool can_run_depthwise(const cusp_call *call) {
+  if (cusp_face_of(call) != CUSP_CONVOLUTION_KERNEL_GRADIENT ||
+      cusp_array_count(&call->inputs[0]) == 0 || cusp_array_count(&call->outputs[0]) == 0)
+    return false;
+  const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_KERNEL_GRADIENT);
+  return c.groups > 1 && c.groups == c.channels && c.groups == c.filters &&
+         c.dtype == CUSP_FLOAT32 && c.result == CUSP_FLOAT32;
+}
+
+static cusp_status prepare_depthwise(cusp_call *call) {
+  const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_KERNEL_GRADIENT);
+  call->workspace_bytes = cusp_depthwise_workspace(&c);
+  return CUSP_OK;
+}
+
+static cusp_status run_depthwise(cusp_call *call) {
+  const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_KERNEL_GRADIENT);
+  cusp_depthwise_kernel_gradient(&c, call->inputs[0].data, call->inputs[1].data,
+                                 call->outputs[0].data, call->workspace);
+  return CUSP_OK;
+}
+
 /* ------------------------------------------------------------------ the lists */
 
 #define KERNELS                                                                    \
@@ -334,5 +359,9 @@ const cusp_kernel cusp_convolution_kernels[] = {{.name = "products",
                                                  .can_run = can_run_products,
                                                  .prepare = prepare_products,
                                                  .run = run_products},
+                                                {.name = "depthwise",
+                                                 .can_run = can_run_depthwise,
+                                                 .prepare = prepare_depthwise,
+                                                 .run = run_depthwise},
                                                 KERNELS};
 const cusp_kernel cusp_convolution_ended_kernels[] = {KERNELS};
