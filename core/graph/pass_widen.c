@@ -1,8 +1,8 @@
 /*
  * Conversions from 16 bits to float32 go to where they cost nothing: into each loop that reads the
- * number, so that memory holds 16 bits; and in compiled functions into the product that made it,
- * or before the sum, which then are not rounded. Eagerly that would make a value depend on whether
- * the one before was looked at.
+ * number and into kernels that can, so that memory holds 16 bits; and in compiled functions into
+ * the product that made it, or before the sum, which then are not rounded. Eagerly that would make
+ * a value depend on whether the one before was looked at.
  */
 #include "../kernels/vector.h"
 #include "../node/table.h"
@@ -85,6 +85,15 @@ static cusp_status convert_apart(cusp_graph *graph, int index, int k) {
   return CUSP_OK;
 }
 
+/** A kernel that converts what it reads is given what is to be converted. */
+static void skip_conversions(const cusp_graph *graph, cusp_operation *operation) {
+  for (int k = 0; (operation->op->flags & CUSP_OP_READS_HALVES) && k < operation->n_inputs; k++) {
+    const cusp_operation *cast = cusp_graph_producer(graph, operation->inputs[k]);
+    if (cast && widens(graph, cast))
+      operation->inputs[k] = cast->inputs[0];
+  }
+}
+
 static bool has_halves(const cusp_graph *graph) {
   for (int i = 0; i < graph->n_operations; i++)
     if (widens(graph, &graph->operations[i]))
@@ -103,6 +112,8 @@ cusp_status cusp_pass_widen(cusp_graph *graph) {
     if (widens(graph, &graph->operations[i]))
       CUSP_TRY(convert_before_sum(graph, i));
   }
+  for (int i = 0; i < count; i++)
+    skip_conversions(graph, &graph->operations[i]);
   cusp_graph_count_uses(graph);
   for (int i = 0; i < count; i++)
     for (int k = 0; reads_in_loop(&graph->operations[i]) && k < graph->operations[i].n_inputs; k++)

@@ -121,7 +121,9 @@ enum {
   /* all processes take part, and run such rows in the order of the graph */
   CUSP_OP_COLLECTIVE = 1 << 16,
   /* its input among zeros: attributes are sizes, and where and at what steps the input goes */
-  CUSP_OP_PLACES = 1 << 17
+  CUSP_OP_PLACES = 1 << 17,
+  /* takes numbers of 16 bits as the float32 that they are */
+  CUSP_OP_READS_HALVES = 1 << 18
 };
 
 /** Operands of a row with an ending. */

@@ -1,6 +1,7 @@
 /* Normalisation as compositions: fusion makes two or three loops of them, and their gradients
- * follow from the parts. */
+ * follow from the parts. Only the statistics of batches have a kernel of their own. */
 
+#include "../kernels/moments.h"
 #include "../node/build.h"
 #include "../node/infer.h"
 #include "axes.h"
@@ -19,6 +20,70 @@ static cusp_node *inverse_deviation(cusp_node *variance, double epsilon) {
 static cusp_node *mean_over(cusp_node *x, const cusp_attr *axes) {
   return CUSP_APPLY1("mean", x, *axes, cusp_attr_bool(true));
 }
+
+/* ------------------------------------------------------------------ statistics */
+
+static int64_t last_size(const cusp_shape *shape) { return shape->size[shape->ndim - 1]; }
+
+static cusp_status moments_infer(cusp_inference *inference) {
+  const cusp_type *x = &inference->inputs[0];
+  if (x->shape.ndim == 0)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected at least one axis, got a scalar");
+  if (!cusp_dtype_is_float(x->dtype))
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected floats, got %s",
+                           cusp_dtype_name(x->dtype));
+  inference->n_outputs = 2;
+  for (int i = 0; i < 2; i++)
+    inference->outputs[i] =
+        (cusp_type){cusp_dtype_widened(x->dtype), {.ndim = 1, .size = {last_size(&x->shape)}}};
+  return CUSP_OK;
+}
+
+/** dmean / n + 2 (x - mean) dvariance / n: what the variance owes to the mean adds up to 0. */
+static cusp_status moments_gradient(cusp_gradient *g) {
+  cusp_node *x = cusp_cast(g->x[0], g->y[0]->type.dtype), *shift = NULL, *dx = NULL;
+  const int64_t columns = last_size(&g->x[0]->type.shape);
+  const int64_t count = cusp_shape_count(&g->x[0]->type.shape);
+  const double share = count > 0 ? (double)columns / (double)count : 0;
+  if (g->dy[0])
+    shift = cusp_scale(g->dy[0], share);
+  if (g->dy[1]) {
+    cusp_node *factor = cusp_scale(g->dy[1], 2 * share);
+    cusp_node *centre = cusp_negative(cusp_multiply(g->y[0], factor));
+    dx = cusp_add(cusp_multiply(x, factor), shift ? cusp_add(shift, centre) : centre);
+  } else if (shift) {
+    dx = cusp_broadcast_to(shift, &g->x[0]->type.shape);
+  }
+  g->dx[0] = dx;
+  return dx || !(g->dy[0] || g->dy[1]) ? CUSP_OK : cusp_built(dx);
+}
+
+static cusp_moments moments_of(const cusp_call *call) {
+  const cusp_array *x = &call->inputs[0];
+  const int64_t columns = last_size(&x->shape);
+  return (cusp_moments){x->dtype, columns > 0 ? cusp_array_count(x) / columns : 0, columns};
+}
+
+static cusp_status prepare_moments(cusp_call *call) {
+  const cusp_moments moments = moments_of(call);
+  call->workspace_bytes = cusp_moments_workspace(&moments);
+  return CUSP_OK;
+}
+
+static cusp_status run_moments(cusp_call *call) {
+  const cusp_moments moments = moments_of(call);
+  if (moments.columns > 0)
+    cusp_moments_run(&moments, call->inputs[0].data, call->outputs[0].data, call->outputs[1].data,
+                     call->workspace);
+  return CUSP_OK;
+}
+
+static double moments_work(const cusp_call *call) {
+  return 4.0 * (double)cusp_array_count(&call->inputs[0]);
+}
+
+static const cusp_kernel moments_kernels[] = {
+    {.name = "tiles", .prepare = prepare_moments, .run = run_moments}, {0}};
 
 /* ------------------------------------------------------------------ batch normalisation */
 
@@ -130,6 +195,14 @@ const cusp_op cusp_ops_normalization[] = {
      .help = "(x - mean) / sqrt(variance + epsilon) * scale + offset, with vectors along an axis.",
      .promotion = CUSP_PROMOTE_FLOAT,
      .compose = compose_batch_normalization},
+    {.name = "channel_moments",
+     .arguments = "x",
+     .help = "The mean and the variance over all axes but the last, at least in float32.",
+     .flags = CUSP_OP_HIDDEN | CUSP_OP_READS_HALVES,
+     .infer = moments_infer,
+     .gradient = moments_gradient,
+     .kernels = moments_kernels,
+     .work = moments_work},
     {.name = "layer_normalization",
      .arguments = "x, gamma?, beta?, axis: axes = -1, epsilon: float = nil",
      .help = "x moved and scaled to mean 0 and variance 1 over axes, then times gamma plus beta.",

@@ -382,6 +382,7 @@ examples.pool_average_gradient = function() return {x(1, 2, 2, 2), pooling{4, 3}
 examples.batch_normalization = function()
   return {x(2, 3), y(3), positive(3), 2, z(3), positive(3)}
 end
+examples.channel_moments = function() return {x(2, 3, 2)} end
 examples.layer_normalization = {
   function() return {x(2, 4), y(4), z(4)} end,
   function() return {x(2, 3, 2), y(3), axis = 2} end,

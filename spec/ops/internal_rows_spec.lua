@@ -66,6 +66,12 @@ local cases = {
   {"linear_recurrence", "axis 2", function()
     return ops.linear_recurrence(ones(2), ones(2), 2, false)
   end},
+  {"channel_moments", "at least one axis", function()
+    return ops.channel_moments(cusp.tensor(1.0))
+  end},
+  {"channel_moments", "expected floats, got int32", function()
+    return ops.channel_moments(typed("int32", 2, 3))
+  end},
   {"shift_axis", "axis 3", function() return ops.shift_axis(ones(2), 3, 1) end},
   {"scatter_nd", "mode", function()
     return ops.scatter_nd(ones(3), typed("int32", 2, 1), ones(2), 99, false)

@@ -141,6 +141,12 @@ local function update(self, variable, value, momentum)
     ops.multiply(ops.cast(value, variable.dtype), 1 - momentum)))
 end
 
+-- Those of the last axis have a row of their own, which reads the inputs once.
+local function moments(inputs, axes, axis)
+  if axis == inputs.ndim then return ops.channel_moments(inputs) end
+  return ops.moments(inputs, axes)
+end
+
 local function batch_statistics(self, inputs, mask, axis)
   local axes = {}
   for i = 1, inputs.ndim do
@@ -148,7 +154,7 @@ local function batch_statistics(self, inputs, mask, axis)
   end
   local shared = is_shared(self)
   if mask then return masked_moments(inputs, mask, axes, shared and sum_of_all or same) end
-  local mean, variance = ops.moments(inputs, axes)
+  local mean, variance = moments(inputs, axes, axis)
   if not shared then return mean, variance end
   local common = replicas.mean(mean)
   return common, replicas.mean(variance + ops.square(mean - common))
