@@ -8,6 +8,8 @@
 cusp_status cusp_pass_remat(cusp_graph *graph);
 /* pass_simplify.c: identities, no-op views and casts */
 cusp_status cusp_pass_simplify(cusp_graph *graph);
+/* pass_masks.c: where a clipped relu let nothing through, in one mask */
+cusp_status cusp_pass_masks(cusp_graph *graph);
 cusp_status cusp_pass_common(cusp_graph *graph); /* pass_common.c: equal operations become one */
 /* pass_widen.c: conversions from 16 bits to float32 move to where they cost nothing */
 cusp_status cusp_pass_widen(cusp_graph *graph);

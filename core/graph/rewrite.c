@@ -15,7 +15,7 @@ typedef struct pass {
 
 static const pass passes[] = {
     {"remat", cusp_pass_remat}, /* first: later passes take away where regions end */
-    {"simplify", cusp_pass_simplify}, {"common", cusp_pass_common},
+    {"simplify", cusp_pass_simplify}, {"masks", cusp_pass_masks}, {"common", cusp_pass_common},
     {"dead", cusp_pass_dead},         {"widen", cusp_pass_widen},
 };
 

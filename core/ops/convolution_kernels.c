@@ -338,22 +338,19 @@ static cusp_status run_depthwise(cusp_call *call) {
 
 /* ------------------------------------------------------------------ the lists */
 
-#define KERNELS                                                                    \
-  {.name = "panels",                                                               \
-   .can_run = cusp_few_positions_can_run,                                          \
-   .prepare = cusp_few_positions_prepare,                                          \
-   .run = cusp_few_positions_run,                                                  \
-   .release = cusp_few_positions_release,                                          \
-   .keeps = true},                                                                 \
-      {.name = "onednn",                                                           \
-       .can_run = can_run_onednn,                                                  \
-       .prepare = prepare_onednn,                                                  \
-       .run = run_onednn,                                                          \
-       .release = release_onednn,                                                  \
-       .keeps = true},                                                             \
-      {.name = "reference", .prepare = prepare_reference, .run = run_reference}, { \
-    0                                                                              \
+#define PANELS                                                            \
+  {                                                                       \
+    .name = "panels", .can_run = cusp_few_positions_can_run,              \
+    .prepare = cusp_few_positions_prepare, .run = cusp_few_positions_run, \
+    .release = cusp_few_positions_release, .keeps = true                  \
   }
+#define ONEDNN                                                                                 \
+  {                                                                                            \
+    .name = "onednn", .can_run = can_run_onednn, .prepare = prepare_onednn, .run = run_onednn, \
+    .release = release_onednn, .keeps = true                                                   \
+  }
+#define REFERENCE \
+  { .name = "reference", .prepare = prepare_reference, .run = run_reference }
 
 const cusp_kernel cusp_convolution_kernels[] = {{.name = "products",
                                                  .can_run = can_run_products,
@@ -363,5 +360,12 @@ const cusp_kernel cusp_convolution_kernels[] = {{.name = "products",
                                                  .can_run = can_run_depthwise,
                                                  .prepare = prepare_depthwise,
                                                  .run = run_depthwise},
-                                                KERNELS};
-const cusp_kernel cusp_convolution_ended_kernels[] = {KERNELS};
+                                                PANELS,
+                                                {.name = "positions",
+                                                 .can_run = cusp_single_positions_can_run,
+                                                 .prepare = cusp_single_positions_prepare,
+                                                 .run = cusp_single_positions_run},
+                                                ONEDNN,
+                                                REFERENCE,
+                                                {0}};
+const cusp_kernel cusp_convolution_ended_kernels[] = {PANELS, ONEDNN, REFERENCE, {0}};

@@ -42,6 +42,11 @@ CUSP_NODISCARD cusp_status cusp_few_positions_prepare(cusp_call *call);
 CUSP_NODISCARD cusp_status cusp_few_positions_run(cusp_call *call);
 void cusp_few_positions_release(cusp_call *call);
 
+/** single_positions.c: products of few positions in training. */
+bool cusp_single_positions_can_run(const cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_single_positions_prepare(cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_single_positions_run(cusp_call *call);
+
 extern const cusp_convolution_face cusp_convolution_faces[3];
 extern const cusp_kernel cusp_convolution_kernels[], cusp_convolution_ended_kernels[];
 

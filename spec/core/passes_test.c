@@ -137,6 +137,28 @@ static void test_widen_converts_apart(void) {
   cusp_scope_close(scope);
 }
 
+/** relu_gradient(select(mask, 0, dy), r) with the mask of a clipped r. */
+static cusp_node *clipped_back(cusp_node *r) {
+  cusp_node *zero = cusp_scalar_like(0, r), *above = cusp_greater(r, cusp_scalar_like(6, r));
+  return cusp_apply_2("relu_gradient", cusp_where(above, zero, leaf(2, 3)), r);
+}
+
+/* The way back asks for a mask of the relu's input, not for the relu; only of a relu. */
+static void test_masks(bool of_relu) {
+  cusp_scope scope = cusp_scope_open();
+  cusp_node *x = leaf(2, 3), *back = clipped_back(of_relu ? cusp_apply_1("relu", x) : x);
+  cusp_graph graph = graph_of(1, &back);
+  graph.traced = true;
+  CHECK_OK(cusp_pass_masks(&graph));
+  CHECK_OK(cusp_pass_dead(&graph));
+  CHECK_OK(cusp_graph_verify(&graph));
+  const cusp_operation *last = producer_of_output(&graph, 0);
+  CHECK(strcmp(last->op->name, of_relu ? "select_where" : "relu_gradient") == 0);
+  CHECK(live_operations(&graph) == (of_relu ? 6 : 3));
+  cusp_graph_free(&graph);
+  cusp_scope_close(scope);
+}
+
 static void test_elementwise_runs_share_a_step(void) {
   cusp_scope scope = cusp_scope_open();
   cusp_node *x = leaf(4, 6);
@@ -167,6 +189,8 @@ int main(void) {
   test_widen(false);
   test_widen_keeps_what_is_read_twice();
   test_widen_converts_apart();
+  test_masks(true);
+  test_masks(false);
   test_elementwise_runs_share_a_step();
   test_no_cycle_through_a_product();
   return check_summary();
