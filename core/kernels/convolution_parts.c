@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define LEAST_WORK ((double)(1 << 18)) /* multiplications of a part: some 5 us */
+#define DEPTHWISE 8                    /* of one channel, a multiplication takes so much longer */
 #define MANY_IMAGES 4                  /* of so many for each thread, one more hardly counts */
 #define MOST_BANDS 8 /* of one image where there are enough images for all threads */
 
@@ -46,7 +47,8 @@ static int64_t useful_threads(const cusp_convolution *c, cusp_convolution_face f
   const double positions = (double)w->batch * (double)cusp_window_count(w->output);
   const double work = positions * (double)cusp_window_count(w->size) *
                       (double)(c->channels / c->groups) * (double)c->filters;
-  double most = fmin(threads, work / LEAST_WORK);
+  const double cost = c->groups > 1 && c->groups == c->channels ? DEPTHWISE : 1;
+  double most = fmin(threads, work * cost / LEAST_WORK);
   if (face == CUSP_CONVOLUTION_KERNEL_GRADIENT)
     most = fmin(most, sqrt(positions / 8));
   return most > 1 ? (int64_t)most : 1;
