@@ -314,25 +314,51 @@ static cusp_status run_products(cusp_call *call) {
 
 /* ------------------------------------------------------------------ own depthwise */
 
+/** Whether a window is longer than the image, for which oneDNN has no fast gradient. */
+static bool exceeds_image(const cusp_windows *w) {
+  for (int axis = 0; axis < CUSP_WINDOW_AXES; axis++)
+    if ((w->size[axis] - 1) * w->dilation[axis] >= w->input[axis])
+      return true;
+  return false;
+}
+
 static bool can_run_depthwise(const cusp_call *call) {
   if (cusp_face_of(call) != CUSP_CONVOLUTION_KERNEL_GRADIENT ||
       cusp_array_count(&call->inputs[0]) == 0 || cusp_array_count(&call->outputs[0]) == 0)
     return false;
   const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_KERNEL_GRADIENT);
   return c.groups > 1 && c.groups == c.channels && c.groups == c.filters &&
-         c.dtype == CUSP_FLOAT32 && c.result == CUSP_FLOAT32;
+         (c.dtype == CUSP_FLOAT32 || (c.dtype == CUSP_BFLOAT16 && exceeds_image(&c.windows)));
 }
 
+/** Of bfloat16, operands and result get float32 copies behind the sums. */
 static cusp_status prepare_depthwise(cusp_call *call) {
   const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_KERNEL_GRADIENT);
-  call->workspace_bytes = cusp_depthwise_workspace(&c);
+  call->workspace_bytes = aligned(cusp_depthwise_workspace(&c));
+  if (c.dtype == CUSP_BFLOAT16)
+    call->workspace_bytes +=
+        wide_bytes(&call->inputs[0]) + wide_bytes(&call->inputs[1]) + wide_bytes(&call->outputs[0]);
   return CUSP_OK;
+}
+
+static void run_depthwise_widened(const cusp_call *call, const cusp_convolution *c) {
+  const cusp_array *x = &call->inputs[0], *dy = &call->inputs[1], *out = &call->outputs[0];
+  char *wide_x = (char *)call->workspace + aligned(cusp_depthwise_workspace(c));
+  char *wide_dy = wide_x + wide_bytes(x), *wide = wide_dy + wide_bytes(dy);
+  convert(x->dtype, x->data, CUSP_FLOAT32, wide_x, cusp_array_count(x));
+  convert(dy->dtype, dy->data, CUSP_FLOAT32, wide_dy, cusp_array_count(dy));
+  cusp_depthwise_kernel_gradient(c, (const float *)wide_x, (const float *)wide_dy, (float *)wide,
+                                 call->workspace);
+  convert(CUSP_FLOAT32, wide, out->dtype, out->data, cusp_array_count(out));
 }
 
 static cusp_status run_depthwise(cusp_call *call) {
   const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_KERNEL_GRADIENT);
-  cusp_depthwise_kernel_gradient(&c, call->inputs[0].data, call->inputs[1].data,
-                                 call->outputs[0].data, call->workspace);
+  if (c.dtype == CUSP_BFLOAT16)
+    run_depthwise_widened(call, &c);
+  else
+    cusp_depthwise_kernel_gradient(&c, call->inputs[0].data, call->inputs[1].data,
+                                   call->outputs[0].data, call->workspace);
   return CUSP_OK;
 }
 

@@ -5,6 +5,7 @@
  */
 
 #include "../kernels/blas.h"
+#include "../kernels/vector.h"
 #include "convolution_kernels.h"
 
 /* Up to these positions products were measured to be faster; a kernel's gradient gains more. */
@@ -24,17 +25,27 @@ static int64_t positions_of(const cusp_convolution *c) {
   return c->windows.batch * cusp_window_count(c->windows.input);
 }
 
+static bool are_types(const cusp_convolution *c, cusp_convolution_face face) {
+  return c->result == CUSP_FLOAT32 &&
+         (c->dtype == CUSP_FLOAT32 ||
+          (c->dtype == CUSP_BFLOAT16 && face == CUSP_CONVOLUTION_KERNEL_GRADIENT));
+}
+
 bool cusp_single_positions_can_run(const cusp_call *call) {
   const cusp_convolution_face face = cusp_face_of(call);
   const cusp_convolution c = cusp_convolution_of(call, face);
   const int64_t most = face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? MOST_SUMMED : MOST_POSITIONS;
-  return c.groups == 1 && c.dtype == CUSP_FLOAT32 && c.result == CUSP_FLOAT32 &&
-         are_single(&c.windows) && positions_of(&c) > 0 && positions_of(&c) <= most &&
-         c.channels * c.filters >= LEAST_KERNEL;
+  return c.groups == 1 && are_types(&c, face) && are_single(&c.windows) && positions_of(&c) > 0 &&
+         positions_of(&c) <= most && c.channels * c.filters >= LEAST_KERNEL;
+}
+
+static size_t wide_bytes(const cusp_array *x) {
+  return ((size_t)cusp_array_count(x) * sizeof(float) + 63) / 64 * 64;
 }
 
 cusp_status cusp_single_positions_prepare(cusp_call *call) {
-  (void)call;
+  if (call->inputs[0].dtype == CUSP_BFLOAT16)
+    call->workspace_bytes = wide_bytes(&call->inputs[0]) + wide_bytes(&call->inputs[1]);
   return cusp_blas_ready();
 }
 
@@ -58,12 +69,21 @@ static cusp_gemm_task task_of(const cusp_convolution *c, cusp_convolution_face f
   return t;
 }
 
+/** x as float32, in `room` where it is not. */
+static const void *widened(const cusp_array *x, void *room) {
+  if (x->dtype == CUSP_FLOAT32)
+    return x->data;
+  cusp_vector_find_cast(x->dtype, CUSP_FLOAT32)(cusp_array_count(x), room,
+                                                (const void *[]){x->data}, (const int8_t[]){1});
+  return room;
+}
+
 cusp_status cusp_single_positions_run(cusp_call *call) {
   const cusp_convolution_face face = cusp_face_of(call);
   const cusp_convolution c = cusp_convolution_of(call, face);
   cusp_gemm_task task = task_of(&c, face);
-  task.a = call->inputs[0].data;
-  task.b = call->inputs[1].data;
+  task.a = widened(&call->inputs[0], call->workspace);
+  task.b = widened(&call->inputs[1], (char *)call->workspace + wide_bytes(&call->inputs[0]));
   task.c = call->outputs[0].data;
   cusp_gemm(&task);
   return CUSP_OK;
