@@ -4,7 +4,9 @@ local cusp = require "cusp"
 
 local ops = cusp.ops
 
-local function random(...) return cusp.random.uniform({...}, {minval = -1, maxval = 1, seed = 1}) end
+local function random(...)
+  return cusp.random.uniform({...}, {minval = -1, maxval = 1, seed = 1})
+end
 
 local function wide(x) return ops.cast(x, "float64") end
 

@@ -18,8 +18,8 @@ local specs = {
   metrics = {"metrics/loss_functions_spec"},
   optimizers = {"optimizers/multi_optimizer_spec"},
   ops = {"ops/custom_gradient_spec", "ops/eig_spec", "ops/control_spec", "ops/int8_spec",
-    "ops/moments_spec", "ops/random_spec", "ops/recurrent_spec", "layers/image_layers_spec", "layers/remat_spec",
-    "tensors/strings_spec"},
+    "ops/moments_spec", "ops/random_spec", "ops/recurrent_spec", "layers/image_layers_spec",
+    "layers/remat_spec", "tensors/strings_spec"},
 }
 
 local function mark_classes(value, seen)
