@@ -97,7 +97,7 @@ describe("batch normalization by moments of channels", function()
     end
   end)
 
-  it("is the same compiled and with passes off", function()
+  it("is the same eagerly and compiled", function()
     local layer = cusp.layers.BatchNormalization{dtype = "mixed_bfloat16"}
     local x = cusp.random.normal({6, 5, 5, 16}, {seed = 5, mean = 2})
     local eager = layer(x, {training = true})
