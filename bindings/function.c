@@ -91,9 +91,10 @@ static cusp_shape check_shape(lua_State *L, int index, const char *function) {
   return shape;
 }
 
-/** trace:try(): for types alone; what is made of constants is computed only if it is asked for. */
+/** trace:try(any_size): for types alone; what is made of constants is computed only if it is asked
+ * for. */
 static int trace_try(lua_State *L) {
-  cusp_trace_try(check_trace(L, "try")->trace);
+  cusp_trace_try(check_trace(L, "try")->trace, lua_toboolean(L, 2));
   return 0;
 }
 

@@ -50,6 +50,7 @@ struct cusp_trace {
   bool open;
   bool suspends;         /* not a trace: within it those around it are not seen */
   bool trial;            /* for the types of what is made alone */
+  bool any_size;         /* and sizes stand for unknown ones */
   cusp_trace *outer;     /* the next one that the running coroutine sees */
   cusp_trace *next_open; /* the one opened before, whichever coroutine's */
   const void *coroutine; /* that opened it */

@@ -14,6 +14,7 @@ static cusp_status open_trace(cusp_trace **out, bool suspends) {
   trace->open = true;
   trace->suspends = suspends;
   trace->trial = state->trace && state->trace->trial;
+  trace->any_size = state->trace && state->trace->any_size;
   trace->coroutine = state->coroutine;
   trace->depth = state->trace ? state->trace->depth + 1 : 1;
   trace->last_binding = &trace->bindings;
@@ -28,7 +29,10 @@ cusp_status cusp_trace_begin(cusp_trace **out) { return open_trace(out, false); 
 
 cusp_status cusp_trace_begin_suspension(cusp_trace **out) { return open_trace(out, true); }
 
-void cusp_trace_try(cusp_trace *trace) { trace->trial = true; }
+void cusp_trace_try(cusp_trace *trace, bool any_size) {
+  trace->trial = true;
+  trace->any_size = any_size;
+}
 
 void cusp_trace_retain(cusp_trace *trace) { trace->references++; }
 

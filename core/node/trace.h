@@ -8,8 +8,9 @@
  * variables. */
 CUSP_NODISCARD cusp_status cusp_trace_begin(cusp_trace **out);
 /** Says that a trace, and those within it, are for types alone: what they make of constants, too,
- * is computed only if its value is asked for. */
-void cusp_trace_try(cusp_trace *trace);
+ * is computed only if its value is asked for. With `any_size`, sizes stand for unknown ones, and
+ * memory need not hold them. */
+void cusp_trace_try(cusp_trace *trace, bool any_size);
 /** A node standing for argument `n` (in order of these calls). Lent, owned by the trace. */
 CUSP_NODISCARD cusp_status cusp_trace_placeholder(cusp_node **out, cusp_trace *trace,
                                                   const cusp_type *type);

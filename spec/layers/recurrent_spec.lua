@@ -71,6 +71,15 @@ local function check(expected, got, text)
 end
 
 describe("RNN over a user's cell", function()
+  it("takes a list of cells, also with keyword arguments beside them", function()
+    local cells = {layers.LSTMCell(3), layers.GRUCell(2)}
+    local alone, named = layers.RNN(cells), layers.RNN{cells[1], cells[2], return_sequences = true}
+    assert.same({2, 2}, {table.unpack(alone(cusp.ones{2, 5, 4}).shape)})
+    assert.same({2, 5, 2}, {table.unpack(named(cusp.ones{2, 5, 4}).shape)})
+    assert.same({2, 5, 2},
+      {table.unpack(layers.RNN(cells, {return_sequences = true})(cusp.ones{2, 5, 4}).shape)})
+  end)
+
   for _, kind in ipairs{"rnn", "stacked", "bidirectional", "distributed"} do
     it(("gives what Keras gives, as it stands and compiled: %s"):format(kind), function()
       local x = waves.cosines{2, 5, 4}

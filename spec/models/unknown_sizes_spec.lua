@@ -26,6 +26,13 @@ describe("unknown sizes", function()
         return ops.matmul(ops.sort(ops.cumsum(square, 1)), t)
       end)(x)
     end,
+    ["constants that no memory could hold"] = function()
+      return layers.Lambda(function(t)
+        local places = ops.arange(t.shape[2])
+        local mask = (ops.expand_dims(places, 2) >= places):cast("float32")
+        return ops.matmul(ops.tile(mask:reshape{1, t.shape[2], t.shape[2]}, {t.shape[1], 1, 1}), t)
+      end)(x)
+    end,
     ["draws of random numbers"] = function()
       return layers.Lambda(function(t)
         local noise = cusp.random.normal{t.shape[2], t.shape[2]}

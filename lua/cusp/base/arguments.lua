@@ -36,6 +36,7 @@ end
 -- a list of integers, a table of several integers is that list.
 local function is_list_itself(t, length, as_list, keyed)
   if not as_list or length == 0 and keyed then return false end
+  if type(as_list) == "function" then return as_list(t) end
   if as_list == "integers" or as_list == "pairs" then
     return length > 1 and holds_integers(t, length, as_list == "pairs")
   end
@@ -64,7 +65,8 @@ local function is_argument_table(value) return is_plain(value) and not lists.is_
 -- required, is ignored.
 -- @tparam ?function|boolean|string list_at whether the parameter at a position is a list: a boolean
 -- for the first, or a function of the position that also returns whether it is required. "nested":
--- a list whose items may be plain tables. "integers", "pairs": the parameter may also be an integer
+-- a list whose items may be plain tables. "integers", "pairs": the parameter may also be an integer.
+-- A class may have a function of the table that tells
 -- @param ... the arguments
 -- @treturn table positional arguments
 -- @treturn integer how many

@@ -46,14 +46,18 @@ end
 
 local no_value = {item = true, tolist = true, flat = true, assign = true}
 
+-- Methods that Keras has under another name: its slice is another operation than x[...].
+local recorded_as = {slice = "get_item"}
+
 local function method(key)
   local ops = require "cusp.ops"
   if ops[key] and not engine.tensor_methods[key] then return ops[key] end
   local own = engine.tensor_methods[key]
   if not own then return nil end
+  local op = recorded_as[key] or key
   return function(self, ...)
     if not is_symbolic(self) then return own(self, ...) end
-    return symbolic.call_operation(key, own, self, ...)
+    return symbolic.call_operation(op, own, self, ...)
   end
 end
 
@@ -130,13 +134,13 @@ local function type_of(value)
     {__name = "type"})
 end
 
-local function types_in_trace(trace, size, f, arguments)
+local function types_in_trace(trace, size, unknown, f, arguments)
   local function replace(leaf)
     if is_symbolic(leaf) then return stand_in(trace, leaf, size) end
     return leaf
   end
   local given = {}
-  trace:try()
+  trace:try(unknown)
   for i = 1, arguments.n do
     if arguments[i] ~= nil then given[i] = structure.map(arguments[i], replace) end
   end
@@ -145,9 +149,9 @@ local function types_in_trace(trace, size, f, arguments)
   return outputs
 end
 
-local function trace_types(size, f, arguments)
-  local ok, result = context.attempt({standing = size}, engine.traced, types_in_trace, size, f,
-    arguments)
+local function trace_types(size, unknown, f, arguments)
+  local ok, result = context.attempt({standing = size}, engine.traced, types_in_trace, size,
+    unknown, f, arguments)
   if not ok then
     if type(result) == "string" then result = result:gsub("%f[%d]" .. size .. "%f[%D]", "None") end
     error(result, 0)
@@ -193,9 +197,10 @@ end
 -- @raise errors of `f`, with unknown sizes written as None
 function symbolic.infer(f, arguments)
   return engine.untraced(function()
-    local first = trace_types(first_size, f, arguments)
-    if not has_unknown(arguments) then return first end
-    local second = trace_types(second_size, f, arguments)
+    local unknown = has_unknown(arguments)
+    local first = trace_types(first_size, unknown, f, arguments)
+    if not unknown then return first end
+    local second = trace_types(second_size, unknown, f, arguments)
     for i = 1, first.n do first[i] = merge(first[i], second[i]) end
     return first
   end)

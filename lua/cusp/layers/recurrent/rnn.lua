@@ -35,7 +35,7 @@ kinds.define("cell", {
 })
 
 local RNN = Recurrent:extend("RNN", {
-  first_is_list = false,
+  first_is_list = function(given) return is_cell(given[1]) and is_cell(given[2]) end,
   config = options.join({{"cell", "cell"}}, Recurrent.flags,
     {{"zero_output_for_mask", "boolean", default = false}}),
 })
