@@ -239,22 +239,33 @@ static int push_field(lua_State *L, const cusp_node *node) {
 
 /* ------------------------------------------------------------------ indexing */
 
-/* Slices of x, 0-based with exclusive stops, and then the shape that is left when `dropped` axes
- * go. */
+/* The shape that is left of a slice when `dropped` axes go and `fresh[axis]` axes of size 1 come
+ * before each of its axes and, last, after them. */
+static cusp_shape shape_left(const cusp_shape *slice, const bool *dropped, const int *fresh) {
+  cusp_shape shape = {0};
+  for (int axis = 0; axis <= slice->ndim; axis++) {
+    for (int i = 0; fresh && i < fresh[axis]; i++)
+      shape.size[shape.ndim++] = 1;
+    if (axis < slice->ndim && !dropped[axis])
+      shape.size[shape.ndim++] = slice->size[axis];
+  }
+  return shape;
+}
+
+/* Slices of x, 0-based with exclusive stops, and then the shape that is left. */
 static int push_slice(lua_State *L, cusp_node *x, const int64_t *start, const int64_t *stop,
-                      const int64_t *step, const bool *dropped, const char *function) {
+                      const int64_t *step, const bool *dropped, const int *fresh,
+                      const char *function) {
   cusp_lua_mark_source(L);
   cusp_lua_tensor *result = cusp_lua_new_tensor(L);
   int ndim = x->type.shape.ndim;
   cusp_scope scope = cusp_scope_open();
   cusp_node *y = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, ndim),
                              cusp_attr_ints(stop, ndim), cusp_attr_ints(step, ndim));
-  cusp_shape shape = {0};
-  for (int axis = 0; y && axis < ndim; axis++)
-    if (!dropped[axis])
-      shape.size[shape.ndim++] = y->type.shape.size[axis];
-  if (y)
+  if (y) {
+    cusp_shape shape = shape_left(&y->type.shape, dropped, fresh);
     y = cusp_reshape(y, &shape);
+  }
   cusp_status status = cusp_built(y);
   if (status == CUSP_OK) {
     cusp_node_retain(y);
@@ -304,7 +315,7 @@ static int push_row(lua_State *L, cusp_node *x, lua_Integer i) {
   start[0] = check_row(L, i, &x->type.shape, 0, "t[i]");
   stop[0] = start[0] + 1;
   dropped[0] = true;
-  return push_slice(L, x, start, stop, step, dropped, "t[i]");
+  return push_slice(L, x, start, stop, step, dropped, NULL, "t[i]");
 }
 
 /* An end of a slice: the integer at spec[position] as a 1-based index, or what is absent. */
@@ -356,30 +367,50 @@ static void read_spec(lua_State *L, int spec, int axis, const cusp_shape *shape,
     *start = check_row(L, lua_tointeger(L, spec), shape, axis, "slice");
     *stop = *start + 1;
     *dropped = true;
-  } else if (lua_istable(L, spec)) {
+  } else if (lua_istable(L, spec) && !cusp_lua_is_none(L, spec)) {
     read_range(L, spec, axis, shape->size[axis], start, stop, step);
   } else {
-    cusp_lua_error(L, "slice: axis %d: expected {first, last, step}, {} or an index, got %s",
+    cusp_lua_error(L,
+                   "slice: axis %d: expected {first, last, step}, {}, an index or cusp.newaxis, "
+                   "got %s",
                    axis + 1, cusp_lua_got(L, spec));
   }
 }
 
-/* The position of "..." in the table of ranges at index 2, which stands for as many axes as no
- * other range is for; after the last range where there is none. */
-static int find_ellipsis(lua_State *L, int specs) {
-  for (int i = 1; i <= specs; i++) {
-    bool found = lua_rawgeti(L, 2, i) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "...") == 0;
+static bool is_ellipsis(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), "...") == 0;
+}
+
+static bool is_new_axis(lua_State *L, int index) {
+  return lua_istable(L, index) && cusp_lua_is_null(L, index);
+}
+
+/* How many axes of x the ranges at index 2 are for; the first "..." stands for the others. */
+static int count_ranges(lua_State *L, lua_Integer specs, const cusp_shape *shape) {
+  lua_Integer given = 0, fresh = 0;
+  bool others = false;
+  for (lua_Integer i = 1; i <= specs; i++) {
+    lua_rawgeti(L, 2, i);
+    bool is_first = !others && is_ellipsis(L, -1), is_new = is_new_axis(L, -1);
+    others = others || is_first;
+    given += !is_first && !is_new;
+    fresh += is_new;
     lua_pop(L, 1);
-    if (found)
-      return i;
   }
-  return specs + 1;
+  if (given > shape->ndim)
+    return cusp_lua_error(L, "slice: %lld ranges were given for a tensor of shape %s",
+                          (long long)given, cusp_shape_text(shape));
+  if (fresh + shape->ndim > CUSP_MAX_DIMS)
+    return cusp_lua_error(L, "slice: %lld new axes were given for a tensor of shape %s; a tensor "
+                             "has at most %d axes", (long long)fresh, cusp_shape_text(shape),
+                          CUSP_MAX_DIMS);
+  return (int)given;
 }
 
 /**
  * t:slice{{first, last}, {first, last, step}, {}, i}: inclusive, 1-based, negative from the end; an
  * index drops its axis, and a last before the first gives an axis of size 0. "..." stands for all
- * of the axes that have no range, once.
+ * of the axes that have no range, once; null is a new axis of size 1.
  */
 static int tensor_slice(lua_State *L) {
   cusp_node *x = cusp_lua_check_tensor(L, 1, "slice");
@@ -390,21 +421,22 @@ static int tensor_slice(lua_State *L) {
     return cusp_lua_error(L, "slice: expected one table with a {first, last, step} for each axis, "
                              "as in t:slice{{1, 2}, {}}");
   lua_Integer specs = (lua_Integer)lua_rawlen(L, 2);
-  int ellipsis = find_ellipsis(L, (int)clamp(specs, 0, INT_MAX - 1));
-  int given = (int)clamp(specs, 0, INT_MAX - 1) - (ellipsis <= specs);
-  if (given > shape->ndim)
-    return cusp_lua_error(L, "slice: %lld ranges were given for a tensor of shape %s",
-                          (long long)given, cusp_shape_text(shape));
+  int others = shape->ndim - count_ranges(L, specs, shape), axis = 0;
+  int fresh[CUSP_MAX_DIMS + 1] = {0};
   whole(shape, start, stop, step, dropped);
-  for (int i = 1; i <= (int)specs; i++) {
-    if (i == ellipsis)
-      continue;
-    int axis = i < ellipsis ? i - 1 : shape->ndim - ((int)specs - i) - 1;
+  for (lua_Integer i = 1; i <= specs; i++, lua_settop(L, 2)) {
     lua_rawgeti(L, 2, i);
-    read_spec(L, 3, axis, shape, &start[axis], &stop[axis], &step[axis], &dropped[axis]);
-    lua_settop(L, 2);
+    if (is_new_axis(L, 3)) {
+      fresh[axis]++;
+    } else if (is_ellipsis(L, 3) && others >= 0) {
+      axis += others;
+      others = -1;
+    } else {
+      read_spec(L, 3, axis, shape, &start[axis], &stop[axis], &step[axis], &dropped[axis]);
+      axis++;
+    }
   }
-  return push_slice(L, x, start, stop, step, dropped, "slice");
+  return push_slice(L, x, start, stop, step, dropped, fresh, "slice");
 }
 
 /* __index: upvalue 1 is the table of methods. */

@@ -61,6 +61,9 @@ local function member(path, name)
   return function() return require(path)[name] end
 end
 
+--- A new axis of size 1 in `t:slice{...}`; the same as `cusp.null`.
+loaders.newaxis = loaders.null
+
 for name, path in pairs{
   tensor = "cusp.tensors.creation", zeros = "cusp.tensors.creation", ones = "cusp.tensors.creation",
   full = "cusp.tensors.creation", arange = "cusp.tensors.creation",

@@ -39,6 +39,19 @@ describe("slice", function()
     assert.error_matches(function() x:slice{"...", "..."} end, "slice: axis 2")
     assert.error_matches(function() x:slice{1, "...", 2, 3} end, "3 ranges were given")
   end)
+
+  it("takes cusp.newaxis, which is null, for an axis of size 1", function()
+    assert.same({{{1}, {4}}}, x:slice{cusp.newaxis, "...", cusp.null, 1}:tolist())
+    assert.same({{{1, 2, 3}}, {{4, 5, 6}}}, x:slice{{}, cusp.newaxis}:tolist())
+    assert.same({{5}}, x:slice{2, cusp.newaxis, 2, cusp.newaxis}:reshape{1, 1}:tolist())
+    local g = cusp.grad(function(t) return (t:slice{cusp.null, 1} * t:slice{{}, cusp.null}):sum() end)
+    assert.same({{3, 3}, {1, 1}}, g(cusp.ones{2, 2}):tolist())
+    assert.error_matches(function() x:slice{{}, cusp.None} end,
+      "axis 2: expected .* or cusp.newaxis, got cusp.None")
+    local many = {}
+    for i = 1, 40 do many[i] = cusp.newaxis end
+    assert.error_matches(function() x:slice(many) end, "40 new axes were given")
+  end)
 end)
 
 describe("with", function()

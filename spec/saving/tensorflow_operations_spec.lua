@@ -28,6 +28,27 @@ describe("TensorFlow's functions in graphs", function()
     end)
   end
 
+  it("write t:slice{...} as Keras's x[...], and read it", function()
+    local given, input = cusp.random.normal{3, 5, 4}, cusp.Input{shape = {5, 4}}
+    local ranges = {
+      {{}, {2, 3}}, {{}, -1, {}}, {"...", 2}, {{}, cusp.newaxis, "...", {-2, -1}},
+      {"...", {-1, 1, -1}}, {{}, {4, 2, -1}}, {{}, {-2, -4, -2}, cusp.null}, {{}, {1, -2}, {2}},
+    }
+    local outputs, wanted = {}, {}
+    for i, spec in ipairs(ranges) do
+      outputs[i], wanted[i] = input:slice(spec), given:slice(spec):tolist()
+    end
+    local model = cusp.Model(input, outputs)
+    for _, options in ipairs{{}, {format = "keras3"}} do
+      local loaded = models.model_from_json(model:to_json(options))
+      for i, result in ipairs(loaded(given)) do assert.same(wanted[i], result:tolist(), i) end
+    end
+    local config = cusp.json.decode(model:to_json{format = "keras3"}).config
+    local call = config.layers[2].inbound_nodes[1].args[2]
+    assert.equal("GetItem", config.layers[2].class_name)
+    assert.same({start = 1, stop = 3, step = cusp.null}, call[2].config)
+  end)
+
   it("keep their names, and slices their class", function()
     local model = models.model_from_json(cusp.json.encode(fixture.cases.slice.config))
     local text = model:to_json()

@@ -108,6 +108,17 @@ describe("what a step is made of", function()
     assert.equal(1.0, results.mae:item())
   end)
 
+  it("updates the metrics of compile with weights by keyword, as other metrics", function()
+    local model = cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(1)}
+    model:compile{optimizer = "sgd", loss = "mse", weighted_metrics = {"mae"}}
+    model:train_on_batch(X, B)
+    local metric = model.metrics[2]
+    metric:reset_state()
+    metric:update_state(cusp.zeros{4, 1}, cusp.tensor{{1}, {2}, {3}, {4}},
+      {sample_weight = cusp.tensor{1, 0, 1, 0}})
+    assert.equal(2, metric:result().mae:item())
+  end)
+
   it("ends with a warning where a function has no more batches in a later epoch", function()
     local model = cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(1)}
     model:compile{optimizer = "sgd", loss = "mse"}

@@ -2,6 +2,7 @@
 -- metric, so that a step of the user's can update them (Keras's CompileMetrics).
 -- @module cusp.training.compile_metrics
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local lists = require "cusp.base.lists"
 local outputs = require "cusp.training.outputs"
 local resolve = require "cusp.training.resolve"
@@ -119,8 +120,17 @@ local function build(self, list, targets)
   name_entries(self.entries)
 end
 
+-- The weights where they are given by keyword, as any other metric takes them.
+local function positional(sample_weight)
+  if kinds.is_plain(sample_weight) and sample_weight.sample_weight ~= nil then
+    return sample_weight.sample_weight
+  end
+  return sample_weight
+end
+
 --- Updates all metrics with a batch.
 function CompileMetrics:update_state(y_true, y_pred, sample_weight)
+  sample_weight = positional(sample_weight)
   local list = outputs.list(y_pred, self.model.output_names)
   local loss = self.model.__own.compile_loss
   local targets = loss and outputs.targets(y_true, list, loss:with_loss(list))

@@ -81,7 +81,8 @@ for module, ops in pairs{
 end
 
 --- The position in `t[i]`, which Keras counts from 0, is not a setting of the operation.
-local function serialize_key(value)
+local function serialize_key(value, tensor)
+  if is_plain(value) then value = slicing.key_of_ranges(value, tensor.ndim) end
   if slicing.is_key(value) then return slicing.form(value, true) end
   return math.type(value) == "integer" and kinds.axis_to_config(value) or value
 end
@@ -90,7 +91,8 @@ local function add_named(config, args, named, schema, serialize, op)
   for _, parameter in ipairs(schema) do
     local value = named[parameter.name]
     if value ~= nil then
-      if op == "get_item" and parameter.name == "key" then args[#args + 1] = serialize_key(value)
+      if op == "get_item" and parameter.name == "key" then
+        args[#args + 1] = serialize_key(value, named.x)
       elseif tensor_kinds[parameter.kind] or structure.find(value, is_symbolic) then
         args[#args + 1] = serialize(value)
       else

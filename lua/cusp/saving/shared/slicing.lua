@@ -53,6 +53,44 @@ function slicing.key(form)
   return setmetatable({items = items}, Key)
 end
 
+-- A range of t:slice{...} as Python's numbers of a slice, which exclude the stop.
+local function numbers_of(range)
+  local first, last, step = range[1], range[2], range[3]
+  if first and first > 0 then first = first - 1 end
+  if last and (step or 1) > 0 then
+    if last < 0 then last = last < -1 and last + 1 or nil end
+  elseif last then
+    last = last > 0 and last - 2 or last - 1
+    if range[2] == 1 then last = nil end
+  end
+  return {start = first, stop = last, step = step}
+end
+
+local function item_of(range)
+  if math.type(range) == "integer" then return range > 0 and range - 1 or range end
+  if range == null then return null end
+  return numbers_of(is_plain(range) and range or {})
+end
+
+--- The key of the ranges of `t:slice(ranges)`, which count from 1.
+-- @tparam table ranges
+-- @tparam integer rank the tensor's; "..." becomes what it stands for
+function slicing.key_of_ranges(ranges, rank)
+  local items, given, others = {}, 0, nil
+  for i = 1, #ranges do
+    if ranges[i] ~= null and ranges[i] ~= "..." then given = given + 1 end
+  end
+  for i = 1, #ranges do
+    if ranges[i] == "..." and not others then
+      others = rank - given
+      for _ = 1, others do items[#items + 1] = numbers_of{} end
+    else
+      items[#items + 1] = item_of(ranges[i])
+    end
+  end
+  return setmetatable({items = items}, Key)
+end
+
 --- Whether a value is a key that is more than an integer.
 function slicing.is_key(value) return type(value) == "table" and getmetatable(value) == Key end
 
