@@ -1,3 +1,4 @@
+local cusp = require "cusp"
 local arguments = require "cusp.base.arguments"
 local message = require "spec.support.message"
 
@@ -31,6 +32,25 @@ describe("arguments.bind", function()
     local stack = arguments.binder("stack", "values..., axis: axis = 1")
     assert.same({{{1, 2}, {3, 4}}, 1}, {stack{{1, 2}, {3, 4}}})
     assert.same({{{1, 2}, {3, 4}}, 2}, {stack({{1, 2}, {3, 4}}, 2)})
+  end)
+
+  it("leaves what is no text to a loss or metric with an init of its own", function()
+    for _, base in ipairs{cusp.losses.Loss, cusp.metrics.Metric} do
+      local Own = base:extend "OwnFirstArgument"
+      function Own:init(args)
+        base.init(self, args)
+        self.k = args[1] or args.k
+      end
+      local Below = Own:extend "BelowOwnFirstArgument"
+      for _, object in ipairs{Own(0.5), Own{0.5}, Below(0.5), Own{k = 0.5}} do
+        assert.equal(0.5, object.k)
+        assert.equal("string", type(object.name))
+      end
+      assert.equal("mine", Own{0.5, name = "mine"}.name)
+      assert.matches("takes at most 1 positional argument, got 2", message(Own, 0.5, 1))
+      assert.matches("should be a string", message(base:extend "NoInitOfItsOwn", 0.5, 0.5))
+    end
+    assert.equal("given", cusp.losses.Loss:extend "NameFirst" "given".name)
   end)
 
   it("leaves names without a kind unchecked and optional", function()

@@ -72,3 +72,58 @@ describe("models that are classes:", function()
     assert.equal(0, difference(other, model:predict{subclassed.inputs(), verbose = 0}:tolist()))
   end)
 end)
+
+describe("models whose class has a compile of its own", function()
+  local warnings = require "cusp.base.warnings"
+  local function own_class(name)
+    local Own = cusp.Model:extend(name)
+    function Own:init(args)
+      cusp.Model.init(self, args)
+      self.dense = cusp.layers.Dense(1)
+    end
+    function Own:call(x) return self.dense(x) end
+    function Own:compile(args)
+      cusp.Model.compile(self, {optimizer = args.mine, loss = args.my_loss})
+      self.other = args.other
+    end
+    return Own
+  end
+
+  local function saved(Own, path)
+    local model = Own{}
+    model:compile{mine = cusp.optimizers.Adam(0.5), my_loss = "mae", other = "sgd"}
+    model:fit{cusp.ones{4, 2}, cusp.ones{4, 1}, verbose = 0}
+    model:save(path)
+    return model
+  end
+
+  it("are compiled by compile_from_config", function()
+    local scope <close> = folder.new()
+    local Own = own_class "CompilesFromConfig"
+    function Own:get_compile_config()
+      return {mine = cusp.optimizers.serialize(self.optimizer), my_loss = self.loss,
+        other = self.other}
+    end
+    function Own:compile_from_config(config)
+      self:compile{mine = cusp.optimizers.deserialize(config.mine), my_loss = config.my_loss,
+        other = config.other}
+    end
+    saved(Own, scope.path .. "/m.keras")
+    local loaded = cusp.models.load_model(scope.path .. "/m.keras")
+    assert.equal("sgd", loaded.other)
+    assert.equal("mae", loaded.loss)
+    assert.equal(1, loaded.optimizer.iterations:item())
+    assert.equal(0.5, loaded.optimizer.learning_rate:item())
+  end)
+
+  it("are not compiled without it, as in Keras", function()
+    local scope <close> = folder.new()
+    saved(own_class "CompilesItself", scope.path .. "/m.keras")
+    local loaded
+    local told = warnings.collect(function()
+      loaded = cusp.models.load_model(scope.path .. "/m.keras")
+    end)
+    assert.matches("not compiled: its class has a compile of its own", told[1])
+    assert.is_falsy(loaded.compiled)
+  end)
+end)

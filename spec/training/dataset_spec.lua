@@ -134,6 +134,33 @@ describe("training from datasets", function()
   end)
 end)
 
+describe("batches whose parts are of different sizes", function()
+  local labelled = Dataset.from_tensor_slices{x, y}:batch(10)
+  local zipped = Dataset.zip{Dataset.from_tensor_slices(x):batch(25), labelled}
+
+  it("go to a step of the program's", function()
+    local Half = cusp.Model:extend "HalfLabelled"
+    function Half:init(args)
+      cusp.Model.init(self, args)
+      self.dense = layers.Dense(3)
+    end
+    function Half:call(inputs) return self.dense(inputs) end
+    function Half:train_step(batch)
+      local unlabelled, given, targets = batch[1], batch[2][1], batch[2][2]
+      return {loss = (self(unlabelled) * 0):sum(), a = #unlabelled, b = #given, c = #targets}
+    end
+    Half.test_step = Half.train_step
+    local model = Half{}
+    model:compile{optimizer = "sgd"}
+    local history = model:fit{zipped, epochs = 1, verbose = 0, validation_data = zipped}.history
+    assert.same({25, 10, 10, 25}, {history.a[1], history.b[1], history.c[1], history.val_a[1]})
+  end)
+
+  it("are an error for the library's step", function()
+    fails("as many of each", function() make_model():fit{zipped, verbose = 0} end)
+  end)
+end)
+
 describe("batches by number", function()
   local Batches = cusp.utils.Sequence:extend "SpecBatches"
   function Batches:length() return 4 end

@@ -232,8 +232,20 @@ function Arguments.__tostring(args)
   return ("arguments of %s"):format(state.owner)
 end
 
-local function proxy(class, positional, n, keywords)
+-- A class whose `init` is its own has first arguments of its own: a number is not the name that
+-- its base, with `begins_with_text`, has there.
+local function declaration_for(class, positional)
   local declaration = arguments.declaration(class)
+  local base = class
+  while base and not rawget(base, "begins_with_text") do base = base.__super end
+  local is_own = base and base.init ~= class.init and not rawget(class, "config")
+    and positional[1] ~= nil and type(positional[1]) ~= "string"
+  if not is_own then return declaration end
+  return {config = declaration.config, positional = {}, named = declaration.named, index = {}}
+end
+
+local function proxy(class, positional, n, keywords)
+  local declaration = declaration_for(class, positional)
   for name, position in pairs(declaration.index) do
     if keywords[name] ~= nil and positional[position] ~= nil then
       errors.raise("%s: argument '%s' is given twice, by position and by name", class.__name, name)
@@ -324,6 +336,9 @@ local function refuse_positional(state, position)
   local parameter = state.declaration.positional[position]
   if parameter then refuse_unread(state, parameter[1]) end
   local most = #state.declaration.positional
+  for key in pairs(state.read) do
+    if math.type(key) == "integer" and key > most then most = key end
+  end
   local allowed = most == 0 and "no" or "at most " .. most
   errors.raise("%s: takes %s positional argument%s, got %d", state.owner, allowed,
     most == 1 and "" or "s", state.n)

@@ -22,7 +22,7 @@ local ops = require "cusp.ops"
 local reduction = require "cusp.losses.reduction"
 
 local Loss = Object:extend("Loss", {
-  __module = "keras.losses",
+  __module = "keras.losses", begins_with_text = true,
   config = {
     {"name", "string", optional = true},
     {"reduction", "choice", choices = reduction.names, default = "sum_over_batch_size"},

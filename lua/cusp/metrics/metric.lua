@@ -24,7 +24,7 @@ local replicas = require "cusp.base.replicas"
 local stateless = require "cusp.base.stateless"
 
 local Metric = Object:extend("Metric", {
-  positional_order = "dtype name",
+  positional_order = "dtype name", begins_with_text = true,
   __module = "keras.metrics",
   config = {
     {"name", "string", optional = true},

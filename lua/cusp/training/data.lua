@@ -7,6 +7,7 @@ local null = require "cusp.base.null"
 local ops = require "cusp.ops"
 local structure = require "cusp.base.structure"
 local plain = require "cusp.base.plain"
+local replicas = require "cusp.base.replicas"
 
 local data = {}
 
@@ -223,6 +224,23 @@ function data.single(owner, given)
   return take_known(owner, given, {x, y}, known_y)
 end
 
+--- The samples of a batch that a source gives by itself. For a step of the program's, its parts may
+-- differ, such as labelled and unlabelled samples.
+-- @treturn integer the number, of the first part where they differ
+function data.count_batch(owner, flat, options, advice)
+  local first = flat.tensors[1]
+  if options.own_step and not replicas.active and first and #first.shape > 0 then
+    return first.shape[1]
+  end
+  return data.count_samples(owner, flat, advice)
+end
+
+-- Whether a batch is of plain tensors with as many samples.
+local function is_even(x, y, weight)
+  return weight == nil and engine.is_tensor(x)
+    and (y == nil or engine.is_tensor(y) and y.shape[1] == x.shape[1])
+end
+
 --- Rows `first` to `last` of a tensor, counted from 1.
 local function rows(tensor, first, last) return tensor:slice{{first, last}} end
 data.rows = rows
@@ -234,7 +252,7 @@ end
 
 --- A batch that came by itself, as a source gives it.
 -- @tparam string owner
--- @tparam table options `class_weight`, `inputs_only`
+-- @tparam table options `class_weight`, `inputs_only`, `own_step`
 -- @param x inputs, or a table of all three
 -- @param[opt] y
 -- @param[opt] weight
@@ -253,7 +271,11 @@ function data.batch(owner, options, x, y, weight)
     end
     weight = data.class_weights(owner, y, options.class_weight)
   end
-  return data.single(owner, {x = x, y = y, sample_weight = weight})
+  local given = {x = x, y = y, sample_weight = weight}
+  if not options.own_step or is_even(x, y, weight) then return data.single(owner, given) end
+  local flat = data.flatten(owner, given)
+  flat.rows = data.count_batch(owner, flat, options)
+  return flat
 end
 
 --- Splits off the last share of the samples, before any shuffling.

@@ -165,7 +165,7 @@ function Pipeline:batch()
     return data.batch(self.owner, self.options, {parts[1], parts[2], parts[3]})
   end
   local flat = {tensors = tensors, form = self.form, key = self.key, names = self.names}
-  flat.rows = data.count_samples(self.owner, flat,
+  flat.rows = data.count_batch(self.owner, flat, self.options,
     "; each element is to be a batch, as dataset:batch(n) makes it")
   return flat
 end

@@ -55,7 +55,8 @@ local function validation_run(self, given, batch_size, steps)
   return Run.new{
     model = self, phase = "test", owner = owner, limit = steps,
     source = sources.of(owner, given,
-      {batch_size = not batched and batch_size or nil, shuffle = false, limit = steps}),
+      {batch_size = not batched and batch_size or nil, shuffle = false, limit = steps,
+        own_step = not self:uses_default "test_step"}),
   }
 end
 
@@ -77,7 +78,7 @@ local function training_run(self, args)
     source = sources.of("fit", given, {
       batch_size = args.batch_size, shuffle = args.shuffle,
       batch_size_given = args.batch_size ~= nil, class_weight = args.class_weight,
-      limit = args.steps_per_epoch,
+      limit = args.steps_per_epoch, own_step = not self:uses_default "train_step",
     }),
   }
   run.validation = validation_run(self, validation,
@@ -156,7 +157,7 @@ function runs:evaluate(...)
     model = self, phase = "test", owner = "evaluate", limit = args.steps,
     source = sources.of("evaluate", given, {
       batch_size = args.batch_size, shuffle = false, batch_size_given = args.batch_size ~= nil,
-      limit = args.steps,
+      limit = args.steps, own_step = not self:uses_default "test_step",
     }),
   }
   run:set_callbacks(args.callbacks, {verbose = checks.verbosity("evaluate", args.verbose)})

@@ -11,6 +11,7 @@
 --  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =,
 --    compile_config =}`.
 -- @module cusp.saving.configuration
+local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -171,13 +172,33 @@ local function read_model(config)
   return model
 end
 
+-- Whether the model's class is the program's, and has this method of its own.
+local function has_own(model, name)
+  local class = Object.class_of(model)
+  local library = class
+  while library and not library.__library do library = library.__super end
+  return class ~= nil and class[name] ~= library[name]
+end
+
+-- Compiles as the model's class says: a `compile` of its own may take other arguments.
+local function compile_as_class(model, settings, options)
+  if has_own(model, "compile_from_config") then
+    scoped(options, model.compile_from_config, model, settings)
+  elseif has_own(model, "compile") then
+    errors.raise("its class has a compile of its own; call it, or define get_compile_config and "
+      .. "compile_from_config(config), too")
+  else
+    configuration.compile(model, settings, options)
+  end
+end
+
 local function compile_if_told(model, config, options)
   local settings = config.compile_config
   if options and options.compile == false or not is_plain(settings) or next(settings) == nil then
     return
   end
   if not model.compile then return end
-  local ok, message = engine.attempt(configuration.compile, model, settings, options)
+  local ok, message = engine.attempt(compile_as_class, model, settings, options)
   if ok then return end
   local text = place.text(message)
   if text:find("out of memory", 1, true) then error(text, 0) end
