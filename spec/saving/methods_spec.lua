@@ -88,6 +88,25 @@ describe("saving", function()
       and exists(scope.path .. "/e/f/w.index"))
   end)
 
+  it("saves and loads a model of which only the parts are called", function()
+    local scope <close> = folder.new()
+    local Pair = cusp.Model:extend "PairOfBuiltModels"
+    function Pair:init(args)
+      cusp.Model.init(self, args)
+      self.one = cusp.Sequential{cusp.Input{shape = {2}}, cusp.layers.Dense(1)}
+      self.other = cusp.Sequential{cusp.Input{shape = {1}}, cusp.layers.Dense(2)}
+    end
+    for _, name in ipairs{"w.weights.h5", "w.h5", "w"} do
+      local pair, again = Pair{}, Pair{}
+      pair:save_weights(scope.path .. "/" .. name)
+      again:load_weights(scope.path .. "/" .. name)
+      assert.same(pair.one.weights[1].value:tolist(), again.one.weights[1].value:tolist())
+    end
+    local pair = Pair{}
+    pair.third = cusp.layers.Dense(1)
+    fails("has no weights yet", pair.save_weights, pair, scope.path .. "/third.weights.h5")
+  end)
+
   it("needs a model with weights", function()
     local scope <close> = folder.new()
     for _, method in ipairs{"save", "save_weights"} do

@@ -478,6 +478,17 @@ function Object.is_instance(value, class)
   return type(value) == "table" and Object.is_subclass(getmetatable(value), class or Object)
 end
 
+--- Whether an instance's class is the program's, and has a method of its own.
+-- @param value an instance
+-- @tparam string name
+-- @treturn boolean
+function Object.overrides(value, name)
+  local class = getmetatable(value)
+  local library = class
+  while not library.__library and library.__super do library = library.__super end
+  return class[name] ~= library[name]
+end
+
 --- The class of an instance; nil for other values.
 function Object.class_of(value)
   return Object.is_instance(value) and getmetatable(value) or nil

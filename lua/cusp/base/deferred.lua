@@ -2,6 +2,7 @@
 -- read before it was built.
 -- @module cusp.base.deferred
 
+local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
 local tracking = require "cusp.base.tracking"
 
@@ -21,13 +22,20 @@ function deferred.has_unbuilt_parts(layer)
   return found
 end
 
+-- Whether a model is made of models and layers that have their weights: its steps may call these
+-- alone, and never the model itself.
+local function is_made_of_built(object)
+  if not object.__is_model or Object.overrides(object, "build") then return false end
+  return #object:sublayers() > 0 and not deferred.has_unbuilt_parts(object)
+end
+
 --- Whether an object has all its variables. An optimizer has them once built; a layer once it and
 -- all layers below are built, or once it has run (a layer that its `call` does not use is never
--- built).
+-- built); a model, which has no weights of its own, also once all of its parts are.
 -- @tparam Layer|Optimizer object
 -- @treturn boolean
 function deferred.is_built(object)
-  if not object.built then return false end
+  if not object.built then return is_made_of_built(object) end
   if not object.__is_layer or object.__own.graph or object.__own.ran then
     return true
   end

@@ -172,19 +172,11 @@ local function read_model(config)
   return model
 end
 
--- Whether the model's class is the program's, and has this method of its own.
-local function has_own(model, name)
-  local class = Object.class_of(model)
-  local library = class
-  while library and not library.__library do library = library.__super end
-  return class ~= nil and class[name] ~= library[name]
-end
-
 -- Compiles as the model's class says: a `compile` of its own may take other arguments.
 local function compile_as_class(model, settings, options)
-  if has_own(model, "compile_from_config") then
+  if Object.overrides(model, "compile_from_config") then
     scoped(options, model.compile_from_config, model, settings)
-  elseif has_own(model, "compile") then
+  elseif Object.overrides(model, "compile") then
     errors.raise("its class has a compile of its own; call it, or define get_compile_config and "
       .. "compile_from_config(config), too")
   else
