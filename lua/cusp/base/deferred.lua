@@ -22,10 +22,11 @@ function deferred.has_unbuilt_parts(layer)
   return found
 end
 
--- Whether a model is made of models and layers that have their weights: its steps may call these
--- alone, and never the model itself.
+-- Whether a model of the program's class is made of models and layers that have their weights: its
+-- steps may call these alone, and never the model itself.
 local function is_made_of_built(object)
-  if not object.__is_model or Object.overrides(object, "build") then return false end
+  local is_own = object.__is_model and not getmetatable(object).__library
+  if not is_own or Object.overrides(object, "build") then return false end
   return #object:sublayers() > 0 and not deferred.has_unbuilt_parts(object)
 end
 
