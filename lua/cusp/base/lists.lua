@@ -2,6 +2,7 @@
 -- values, and so do tables marked for JSON. A list of a class outside the library (Penlight's List,
 -- or any table with a metatable and items) is treated like a plain list.
 -- @module cusp.base.lists
+local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
 
@@ -70,19 +71,28 @@ local function has_objects(list)
   return false
 end
 
-local function check_nested(what, value, depth)
-  if not lists.is_container(value) then return end
-  local long = rawlen(value) > 64 and type(value[1]) == "number"
-  if not long and lists.hole(value) and has_objects(value) then lists.check(what, value) end
-  if long or depth == 0 then return end
-  for key, item in next, value do
-    if lists.is_container(item) then check_nested(("%s[%s]"):format(what, key), item, depth - 1) end
+-- The place within a container of a list with a hole, such as "[2][1]", and that list.
+local function find_hole(container, depth)
+  local long = rawlen(container) > 64 and type(container[1]) == "number"
+  if not long and lists.hole(container) and has_objects(container) then return "", container end
+  if long or depth == 0 then return nil end
+  for key, item in next, container do
+    if type(item) == "table" and lists.is_container(item) then
+      local path, list = find_hole(item, depth - 1)
+      if path then return ("[%s]%s"):format(key, path), list end
+    end
   end
 end
 
 --- Raises for a list with a hole, or for such a list nested in a value. Tables of only numbers may
 -- have holes.
-function lists.check_nested(what, value) check_nested(what, value, 6) end
+function lists.check_nested(what, value)
+  if not lists.is_container(value) then return end
+  local long = rawlen(value) > 64 and type(value[1]) == "number"
+  if long or engine.is_whole(value) then return end
+  local path, list = find_hole(value, 6)
+  if path then lists.check(what .. path, list) end
+end
 
 --- Converts a list of a user's class to a plain one; returns other values unchanged.
 function lists.plain(value)

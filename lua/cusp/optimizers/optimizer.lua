@@ -1,7 +1,8 @@
 --- The base of optimizers: what updates variables from gradients.
 -- A class of one's own makes its state in `build(self, variables)` with `add_optimizer_variables`
 -- and has `update_step(self, gradient, variable, learning_rate)`, which assigns with `self:assign`,
--- `assign_add` and `assign_sub`. Updates are ordinary operations: within a compiled training step
+-- `assign_add` and `assign_sub`; `self:_get_variable_index(variable)` is its place among the state.
+-- Updates are ordinary operations: within a compiled training step
 -- each variable's becomes one pass over its elements.
 --
 -- Every optimizer takes, besides its own arguments, `weight_decay`; one of `clipnorm` (of each
@@ -321,6 +322,11 @@ end
 -- state.
 -- @local
 function Optimizer:index_of(variable) return self.__own.index[variable] end
+
+--- Keras's name of `index_of`, which its users' own optimizers call.
+-- @function Optimizer:_get_variable_index
+-- @local
+Optimizer._get_variable_index = Optimizer.index_of
 
 ---------------------------------------------------------------- assigning
 
