@@ -237,6 +237,11 @@ function Operation:__index(key)
   return Operation[key]
 end
 
+-- Keras's classes that are not spelt after their operation.
+local spelt = {rgb_to_grayscale = "RGBToGrayscale", rgb_to_hsv = "RGBToHSV",
+  hsv_to_rgb = "HSVToRGB", ssim = "SSIM", fft = "FFT", fft2 = "FFT2", ifft2 = "IFFT2",
+  rfft = "RFFT", irfft = "IRFFT", stft = "STFT", istft = "ISTFT", searchsorted = "SearchSorted"}
+
 local function camel_case(name)
   local text = name:gsub("_(%w)", plain.upper):gsub("^%l", plain.upper)
   return text
@@ -249,8 +254,9 @@ end
 function Operation.new(op, f, name)
   local run = f or require("cusp.ops")[op] or engine.ops[op]
   if not run then errors.raise("unknown operation %s", errors.describe(op)) end
-  return setmetatable({op = op, run = run, name = name or names.unique(op),
-    class_name = camel_case(op), __own = {nodes = {}}}, Operation)
+  local short = op:match "%.(.+)$" or op -- of "image.resize"
+  return setmetatable({op = op, run = run, name = name or names.unique(short),
+    class_name = spelt[short] or camel_case(short), __own = {nodes = {}}}, Operation)
 end
 
 function Operation:__call(...)

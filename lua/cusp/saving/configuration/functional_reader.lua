@@ -203,6 +203,10 @@ local function read_call(state, entry, data)
   local is_keras3 = is_plain(data) and data.args ~= nil
   local call = is_keras3 and read_keras3_call(state, operation, data)
     or read_keras2_call(state, entry, data)
+  if operation.leading then
+    table.move(call.args, 1, call.args.n, 2)
+    call.args[1], call.args.n = operation.leading, call.args.n + 1
+  end
   if operation.attributes then
     operations.make_room(operation, call.args, call.keywords)
     for key, value in pairs(operation.attributes) do call.keywords[key] = value end

@@ -200,13 +200,23 @@ local function is_float(value)
     and value.config.dtype:find "float" ~= nil
 end
 
+-- Constants are plain numbers in tf.keras.
+local function plain_constant(value)
+  if not is_plain(value) then return value end
+  if value.class_name == "__tensor__" then return value.config.value end
+  if value.class_name ~= nil or #value == 0 then return value end
+  local result = {}
+  for i = 1, #value do result[i] = plain_constant(value[i]) end
+  return result
+end
+
 --- Numbers beside tensors of floats are floats: TensorFlow does not mix them.
 local function with_floats(args)
   local float = false
   for _, value in ipairs(args) do float = float or is_float(value) end
   local result = {}
   for i, value in ipairs(args) do
-    result[i] = float and type(value) == "number" and value + 0.0 or value
+    result[i] = float and type(value) == "number" and value + 0.0 or plain_constant(value)
   end
   return result
 end

@@ -8,6 +8,7 @@ local kinds = require "cusp.base.kinds"
 local names = require "cusp.base.names"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
+local shapes = require "cusp.base.shape"
 local slicing = require "cusp.saving.shared.slicing"
 local structure = require "cusp.base.structure"
 local symbolic = require "cusp.symbolic.tensors"
@@ -19,7 +20,10 @@ local schemas
 
 --- The parameters of an operation, from the engine's rows or from Lua.
 local function schema_of(op)
-  schemas = schemas or require("cusp.ops").describe()
+  local ops = require "cusp.ops"
+  local image = op:match "^image%.(.+)$"
+  if image and ops.image[image] and not (schemas and schemas[op]) then schemas = nil end
+  schemas = schemas or ops.describe()
   return schemas[op] and schemas[op].arguments
 end
 
@@ -37,7 +41,7 @@ end
 --- An operation's arguments by name, however they were given.
 local function named_arguments(node)
   local schema = schema_of(node.operation.op)
-  if not schema then return nil end
+  if not schema or #schema == 0 then return nil, schema end
   local given, named, position = node.arguments, {}, 0
   for i = 1, given.n do
     local value = given[i]
@@ -73,7 +77,7 @@ for module, ops in pairs{
     .. "tanh_shrink threshold unfold",
   linalg = "cholesky cholesky_inverse det eigh inv lstsq lu_factor matrix_rank norm pinv qr solve "
     .. "solve_triangular",
-  math = "erf erfc erfinv extract_sequences in_top_k logdet logsumexp rsqrt segment_max "
+  math = "fft fft2 ifft2 rfft irfft stft istft erf erfc erfinv extract_sequences in_top_k logdet logsumexp rsqrt segment_max "
     .. "segment_min segment_prod segment_sum top_k",
   einops = "rearrange",
 } do
@@ -87,15 +91,39 @@ local function serialize_key(value, tensor)
   return math.type(value) == "integer" and kinds.axis_to_config(value) or value
 end
 
-local function add_named(config, args, named, schema, serialize, op)
+-- Numbers that Keras has in the configuration, though they could be tensors.
+local settings = {clip = {x_min = true, x_max = true}, ["repeat"] = {repeats = true},
+  repeat_ = {repeats = true}}
+
+local function is_setting(op, name, value)
+  return type(value) == "number" and settings[op] ~= nil and settings[op][name] == true
+end
+
+-- A new shape with a size that is known only when the model runs, which is -1 in a file; the others
+-- are then those of the result.
+local function known_sizes(shape, node)
+  if not is_plain(shape) then return shape end
+  local of_result, unknown, result = node.output_tensors[1].shape, 0, {}
+  for i = 1, #shape do unknown = unknown + (shape[i] == shapes.None and 1 or 0) end
+  if unknown ~= 1 then return shape end
+  for i = 1, #shape do
+    result[i] = shape[i] == shapes.None and -1 or shape[i] == -1 and of_result[i] or shape[i]
+  end
+  return result
+end
+
+local function add_named(config, args, named, schema, serialize, node)
+  local op = node.operation.op
   for _, parameter in ipairs(schema) do
     local value = named[parameter.name]
     if value ~= nil then
       if op == "get_item" and parameter.name == "key" then
         args[#args + 1] = serialize_key(value, named.x)
-      elseif tensor_kinds[parameter.kind] or structure.find(value, is_symbolic) then
+      elseif tensor_kinds[parameter.kind] and not is_setting(op, parameter.name, value)
+        or structure.find(value, is_symbolic) then
         args[#args + 1] = serialize(value)
       else
+        if op == "reshape" then value = known_sizes(value, node) end
         ordered.set(config, parameter.name,
           axis_kinds[parameter.kind] and kinds.to_config({"axis", parameter.kind}, value) or value)
       end
@@ -103,22 +131,36 @@ local function add_named(config, args, named, schema, serialize, op)
   end
 end
 
+-- The arguments of an operation that no signature describes, as they were given. Keras has the
+-- formula of einsum in the configuration.
+local function add_given(config, args, kwargs, node, serialize)
+  for i = 1, node.arguments.n do
+    local value = node.arguments[i]
+    if i == 1 and node.operation.op == "einsum" then ordered.set(config, "subscripts", value)
+    elseif i == node.arguments.n and is_plain(value) and #value == 0 then
+      for _, key in ipairs(structure.keys(value)) do ordered.set(kwargs, key, serialize(value[key])) end
+    else args[#args + 1] = serialize(value) end
+  end
+end
+
+local function module_of(op) return op:match "^(.+)%." or modules[op] or "numpy" end
+
 --- The form of an operation and its call.
 -- @tparam table node the call
 -- @tparam function serialize returns the form of an argument
 function operations.of(node, serialize)
-  local operation, args = node.operation, {}
+  local operation, args, kwargs = node.operation, {}, ordered.object()
   local config = ordered.object({name = operation.name}, {"name"})
   local named, schema = named_arguments(node)
-  if named then add_named(config, args, named, schema, serialize, operation.op)
+  if named then add_named(config, args, named, schema, serialize, node)
   else
-    for i = 1, node.arguments.n do args[i] = serialize(node.arguments[i]) end
+    add_given(config, args, kwargs, node, serialize)
   end
   return ordered.object({
-    module = named and "keras.src.ops." .. (modules[operation.op] or "numpy") or "cusp.ops",
+    module = schema and "keras.src.ops." .. module_of(operation.op) or "cusp.ops",
     class_name = operation.class_name, config = config, registered_name = operation.class_name,
     name = operation.name,
-    inbound_nodes = {ordered.object({args = args, kwargs = ordered.object()}, {"args", "kwargs"})},
+    inbound_nodes = {ordered.object({args = args, kwargs = kwargs}, {"args", "kwargs"})},
   }, {"module", "class_name", "config", "registered_name", "name", "inbound_nodes"})
 end
 
@@ -169,15 +211,28 @@ function operations.make_room(operation, args, keywords)
   end
 end
 
+-- Operations whose names Keras's classes do not tell.
+local ours = {search_sorted = "searchsorted", extract_patches3d = "extract_patches_3d"}
+
+-- The name of the operation of a form, and what computes it where that is not found by its name.
+local function find_operation(data)
+  local op = names.snake_case(data.class_name)
+  op = ours[op] or op
+  if not data.module:find "%.image$" then return op, find_method(op) end
+  local image = require("cusp.ops").image
+  return "image." .. op, image[op]
+end
+
 --- Makes an operation from its form; non-tensor arguments are in its field `attributes`, with axes
 -- counted from 1.
 -- @tparam table data
 -- @raise for an unknown operation
 function operations.read(data)
   local config = is_plain(data.config) and data.config or {}
-  local op = names.snake_case(data.class_name)
-  local operation = symbolic.Operation.new(op, find_method(op),
+  local op, run = find_operation(data)
+  local operation = symbolic.Operation.new(op, run,
     type(config.name) == "string" and config.name or nil)
+  if op == "einsum" then operation.leading = config.subscripts end
   local by_name = {}
   for _, parameter in ipairs(schema_of(op) or {}) do by_name[parameter.name] = parameter end
   operation.attributes = {}
