@@ -401,9 +401,10 @@ static int count_ranges(lua_State *L, lua_Integer specs, const cusp_shape *shape
     return cusp_lua_error(L, "slice: %lld ranges were given for a tensor of shape %s",
                           (long long)given, cusp_shape_text(shape));
   if (fresh + shape->ndim > CUSP_MAX_DIMS)
-    return cusp_lua_error(L, "slice: %lld new axes were given for a tensor of shape %s; a tensor "
-                             "has at most %d axes", (long long)fresh, cusp_shape_text(shape),
-                          CUSP_MAX_DIMS);
+    return cusp_lua_error(L,
+                          "slice: %lld new axes were given for a tensor of shape %s; a tensor "
+                          "has at most %d axes",
+                          (long long)fresh, cusp_shape_text(shape), CUSP_MAX_DIMS);
   return (int)given;
 }
 

@@ -29,7 +29,9 @@ local cases = {
   fourier = function(x) return (ops.fft{x, x * 0}) end,
   clip = function(x) return x:clip(-0.5, 0.5) end,
   repeated = function(x) return ops.repeat_(x, 2, {axis = 2}) end,
-  sought = function(x) return ops.searchsorted(cusp.tensor{-1.0, 0.0, 1.0}, ops.reshape(x, {-1})) end,
+  sought = function(x)
+    return ops.searchsorted(cusp.tensor{-1.0, 0.0, 1.0}, ops.reshape(x, {-1}))
+  end,
   several = function(x)
     local values, places = ops.top_k(x, 2)
     return values + ops.cast(places, "float32") + ops.split(x, {2}, 3)[1]

@@ -65,8 +65,8 @@ local function is_argument_table(value) return is_plain(value) and not lists.is_
 -- required, is ignored.
 -- @tparam ?function|boolean|string list_at whether the parameter at a position is a list: a boolean
 -- for the first, or a function of the position that also returns whether it is required. "nested":
--- a list whose items may be plain tables. "integers", "pairs": the parameter may also be an integer.
--- A class may have a function of the table that tells
+-- a list whose items may be plain tables. "integers", "pairs": the parameter may also be an
+-- integer. A class may have a function of the table that tells
 -- @param ... the arguments
 -- @treturn table positional arguments
 -- @treturn integer how many

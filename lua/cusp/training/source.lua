@@ -138,8 +138,8 @@ Generator.__index = Generator
 
 --- Batches from a function: each call gives `x, y, sample_weight` or a table of them, nil at the
 -- end of the data.
--- @tparam table options `class_weight`; `inputs_only`: targets and weights are left out; `own_step`:
--- the step is the program's
+-- @tparam table options `class_weight`; `inputs_only`: targets and weights are left out;
+-- `own_step`: the step is the program's
 function source.generator(owner, f, options)
   return setmetatable({owner = owner, next_batch = f, options = options or {}, batches = true},
     Generator)

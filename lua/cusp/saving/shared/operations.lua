@@ -77,7 +77,8 @@ for module, ops in pairs{
     .. "tanh_shrink threshold unfold",
   linalg = "cholesky cholesky_inverse det eigh inv lstsq lu_factor matrix_rank norm pinv qr solve "
     .. "solve_triangular",
-  math = "fft fft2 ifft2 rfft irfft stft istft erf erfc erfinv extract_sequences in_top_k logdet logsumexp rsqrt segment_max "
+  math = "fft fft2 ifft2 rfft irfft stft istft "
+    .. "erf erfc erfinv extract_sequences in_top_k logdet logsumexp rsqrt segment_max "
     .. "segment_min segment_prod segment_sum top_k",
   einops = "rearrange",
 } do
@@ -138,7 +139,9 @@ local function add_given(config, args, kwargs, node, serialize)
     local value = node.arguments[i]
     if i == 1 and node.operation.op == "einsum" then ordered.set(config, "subscripts", value)
     elseif i == node.arguments.n and is_plain(value) and #value == 0 then
-      for _, key in ipairs(structure.keys(value)) do ordered.set(kwargs, key, serialize(value[key])) end
+      for _, key in ipairs(structure.keys(value)) do
+        ordered.set(kwargs, key, serialize(value[key]))
+      end
     else args[#args + 1] = serialize(value) end
   end
 end
