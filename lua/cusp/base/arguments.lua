@@ -236,9 +236,10 @@ end
 -- its base, with `begins_with_text`, has there.
 local function declaration_for(class, positional)
   local declaration = arguments.declaration(class)
-  local base = class
-  while base and not rawget(base, "begins_with_text") do base = base.__super end
-  local is_own = base and base.init ~= class.init and not rawget(class, "config")
+  local declaring = class
+  while declaring and not raw_config(declaring) do declaring = declaring.__super end
+  local is_own = declaring and rawget(declaring, "begins_with_text")
+    and declaring.init ~= class.init
     and positional[1] ~= nil and type(positional[1]) ~= "string"
   if not is_own then return declaration end
   return {config = declaration.config, positional = {}, named = declaration.named, index = {}}
