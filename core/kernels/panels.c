@@ -53,6 +53,8 @@ void cusp_panels_multiply(int64_t m, int64_t n, int64_t k, const cusp_panel_rows
 
 /* multiplications of a piece of work for a thread */
 #define PIECE 200000
+/* rows below which a panel takes as long as reading it */
+#define LEAST_ROWS 8
 
 static int64_t count_panels(int64_t n) { return part_count(n, cusp_panel_loops_find()->width); }
 
@@ -99,7 +101,27 @@ static void run_range(void *context, int64_t begin, int64_t end) {
   }
 }
 
-void cusp_panels_run(const cusp_panels *panels) {
-  const int64_t work = panels->m * panels->k * MAX_WIDTH;
-  cusp_parallel_for(count_panels(panels->n), PIECE / (work + 1) + 1, run_range, (void *)panels);
+/* ------------------------------------------------------------------ one row */
+
+#define LINE 16 /* columns that share a line of the cache */
+
+static void run_columns(void *context, int64_t begin, int64_t end) {
+  const cusp_panels *p = context;
+  const int64_t first = begin * LINE, last = end * LINE < p->n ? end * LINE : p->n;
+  cusp_panel_loops_find()->row(last - first, p->k, p->a.a, p->plain + first, p->n,
+                               p->scale ? p->scale + first : NULL,
+                               p->shift ? p->shift + first : NULL, p->c + first);
+}
+
+/** Parts of a product that a thread takes, with so many columns each. */
+static int64_t grain_of(const cusp_panels *p, int64_t columns) {
+  const int64_t rows = p->m > LEAST_ROWS ? p->m : LEAST_ROWS;
+  return PIECE / (rows * p->k * columns + 1) + 1;
+}
+
+void cusp_panels_run(const cusp_panels *p) {
+  if (p->plain)
+    cusp_parallel_for(part_count(p->n, LINE), grain_of(p, LINE), run_columns, (void *)p);
+  else
+    cusp_parallel_for(count_panels(p->n), grain_of(p, MAX_WIDTH), run_range, (void *)p);
 }

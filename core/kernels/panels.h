@@ -36,6 +36,10 @@ typedef struct cusp_panel_loops {
    * for panels that were packed before and are read from memory. */
   void (*stream)(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a,
                  const float *panel, const float *next, const float *shift, float *c, int64_t ldc);
+  /** c [columns] = a [k] b * scale + shift (NULL: 1, 0), b [k, columns] as it lies: each element is
+   * read once. */
+  void (*row)(int64_t columns, int64_t k, const float *a, const float *b, int64_t ld,
+              const float *scale, const float *shift, float *c);
 } cusp_panel_loops;
 
 /** This CPU's; NULL where there are no wide registers to make it worth while. */
@@ -45,19 +49,23 @@ const cusp_panel_loops *cusp_panel_loops_find(void);
 void cusp_panels_multiply(int64_t m, int64_t n, int64_t k, const cusp_panel_rows *a,
                           const cusp_panel_source *b, int beta, float *c, int64_t ldc);
 
-/** A right factor [k, n] packed once for many products, and their left factors' rows. */
+/** A right factor [k, n] of many products, and their left factors' rows. */
 typedef struct cusp_panels {
   int64_t m, k, n;
   cusp_panel_rows a;
-  const float *packed; /* as cusp_panels_pack made it, aligned to 64 */
+  const float *packed; /* as cusp_panels_pack made it, aligned to 64; */
+  const float *plain;  /* of one row: row-major, as it lies, */
+  const float *scale;  /* [n], by which the row is multiplied; NULL: 1 */
   const float *shift;  /* [n], added to each row; NULL: none */
   float *c;            /* [m, n], row-major */
 } cusp_panels;
 
+/** Whether a product of m rows reads the right factor as it lies, rather than packed. */
+static inline bool cusp_panels_read_plain(int64_t m) { return m == 1; }
 size_t cusp_panels_bytes(int64_t k, int64_t n);
 /** Packs b [k, n], row-major, column j times scale[j] (NULL: as it is); parallel. */
 void cusp_panels_pack(int64_t k, int64_t n, const float *b, const float *scale, float *packed);
-/** c = a b + shift; parallel over the columns. */
+/** c = a b * scale + shift, of a packed factor a b + shift; parallel over the columns. */
 void cusp_panels_run(const cusp_panels *panels);
 
 #endif

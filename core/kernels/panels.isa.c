@@ -297,4 +297,41 @@ static void stream(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows 
   }
 }
 
-const cusp_panel_loops CUSP_ISA(cusp_panel_loops) = {WIDTH, pack, multiply, stream};
+/* ------------------------------------------------------------------ one row
+ */
+
+/* Rows of b that are added at once, while as many come into the cache. */
+#define TOGETHER 4
+
+/** c += x b for `rows` rows of b; a constant wherever this is called. */
+static inline __attribute__((always_inline)) void add_rows(int rows, int64_t columns,
+                                                           const float *x, const float *b,
+                                                           int64_t ld, float *c) {
+  int64_t j = 0;
+  for (; j + LANES <= columns; j += LANES) {
+    vec sum = *(const vec *)(c + j);
+    for (int r = 0; r < rows; r++) {
+      __builtin_prefetch(b + (r + rows) * ld + j, 0, 2);
+      sum += *(const vec *)(b + r * ld + j) * x[r];
+    }
+    *(vec *)(c + j) = sum;
+  }
+  for (; j < columns; j++)
+    for (int r = 0; r < rows; r++)
+      c[j] += b[r * ld + j] * x[r];
+}
+
+static void row(int64_t columns, int64_t k, const float *a, const float *b, int64_t ld,
+                const float *scale, const float *shift, float *c) {
+  int64_t i = 0;
+  for (int64_t j = 0; j < columns; j++)
+    c[j] = shift && !scale ? shift[j] : 0;
+  for (; i + TOGETHER <= k; i += TOGETHER)
+    add_rows(TOGETHER, columns, a + i, b + i * ld, ld, c);
+  for (; i < k; i++)
+    add_rows(1, columns, a + i, b + i * ld, ld, c);
+  for (int64_t j = 0; scale && j < columns; j++)
+    c[j] = c[j] * scale[j] + (shift ? shift[j] : 0);
+}
+
+const cusp_panel_loops CUSP_ISA(cusp_panel_loops) = {WIDTH, pack, multiply, stream, row};

@@ -1,8 +1,8 @@
 /*
- * Convolutions at few positions, the last layers of a network, as products with a kernel that is
- * kept in panels. For one image they take as long as it takes to read the kernel; of several small
- * ones, oneDNN reads it for each. Windows of one position are read where they lie, others are
- * gathered into rows.
+ * Convolutions at few positions, the last layers of a network, as products. For one image they take
+ * as long as it takes to read the kernel; of several small ones, oneDNN reads it for each, and of
+ * one for each of its bands. The kernel of one position is read as it lies, of more it is kept in
+ * panels. Windows of one position are read where they lie, others are gathered into rows.
  */
 
 #include "../base/memory.h"
@@ -19,6 +19,7 @@
 #define MOST_GATHERED 16
 #define MOST_OF_ALL 1536
 #define LARGE_KERNEL (1 << 18)
+#define MEDIUM_KERNEL 200000
 /* Elements of a kernel below which the cache holds it anyway. */
 #define LEAST_KERNEL 4096
 
@@ -28,7 +29,8 @@ typedef struct product {
   int64_t row;    /* step from position to position of x */
   int64_t offset; /* of the kernel's element that is seen */
   int64_t of_image;
-  bool gathered; /* its rows are windows that are copied */
+  bool gathered;  /* its rows are windows that are copied, */
+  bool pointwise; /* of one element each */
 } product;
 
 /** Whether the windows of an axis see one position each, all of them or the first alone. */
@@ -71,7 +73,8 @@ static product product_of_windows(const cusp_convolution *c) {
                    .n = c->filters,
                    .row = k,
                    .of_image = positions,
-                   .gathered = true};
+                   .gathered = true,
+                   .pointwise = k == c->channels};
 }
 
 static product product_of(const cusp_call *call) {
@@ -82,14 +85,23 @@ static product product_of(const cusp_call *call) {
   return p.m > 0 ? p : product_of_windows(&c);
 }
 
+static int64_t kernel_of(const product *p) { return p->k * p->n; }
+
+/** Of one image, oneDNN's bands of rows read the kernel once each. */
+static bool gathering_pays(const product *p) {
+  if (p->of_image > MOST_GATHERED || p->m > MOST_OF_ALL)
+    return false;
+  return p->m > p->of_image ? kernel_of(p) >= LARGE_KERNEL : kernel_of(p) >= MEDIUM_KERNEL;
+}
+
 static bool pays(const product *p) {
-  const int64_t kernel = p->k * p->n;
+  const bool few = p->m <= MOST_ROWS && kernel_of(p) >= LEAST_KERNEL;
+  if (p->m == 0)
+    return false;
   if (p->gathered)
-    return p->m > p->of_image && p->of_image <= MOST_GATHERED && p->m <= MOST_OF_ALL &&
-           kernel >= LARGE_KERNEL;
-  return p->m > 0 &&
-         ((p->m <= MOST_ROWS && kernel >= LEAST_KERNEL) ||
-          (p->m <= MOST_OF_ALL && p->of_image <= MOST_OF_IMAGE && kernel >= LARGE_KERNEL));
+    return gathering_pays(p) || (few && p->pointwise);
+  return few ||
+         (p->m <= MOST_OF_ALL && p->of_image <= MOST_OF_IMAGE && kernel_of(p) >= LARGE_KERNEL);
 }
 
 bool cusp_few_positions_can_run(const cusp_call *call) {
@@ -108,10 +120,10 @@ typedef struct few_state {
 cusp_status cusp_few_positions_prepare(cusp_call *call) {
   few_state *state;
   CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
-  state->product = product_of(call);
-  if (state->product.gathered)
-    call->workspace_bytes = (size_t)(state->product.m * state->product.k) * sizeof(float);
-  call->kept_bytes = cusp_panels_bytes(state->product.k, state->product.n);
+  const product p = state->product = product_of(call);
+  if (p.gathered)
+    call->workspace_bytes = (size_t)(p.m * p.k) * sizeof(float);
+  call->kept_bytes = cusp_panels_read_plain(p.m) ? 0 : cusp_panels_bytes(p.k, p.n);
   call->state = state;
   return CUSP_OK;
 }
@@ -182,18 +194,25 @@ static const float *left_factor(const cusp_call *call, const product *p) {
   return g.rows;
 }
 
+static const float *data_of(const cusp_array *array) { return array ? array->data : NULL; }
+
 cusp_status cusp_few_positions_run(cusp_call *call) {
   few_state *state = call->state;
   const product *p = &state->product;
-  const cusp_array *shift = cusp_ending_of(call).shift;
-  CUSP_TRY(refresh(call, state));
-  const cusp_panels panels = {.m = p->m,
-                              .k = p->k,
-                              .n = p->n,
-                              .a = {left_factor(call, p), p->row, 1},
-                              .packed = cusp_form_bytes(state->form),
-                              .shift = shift ? shift->data : NULL,
-                              .c = call->outputs[0].data};
+  const cusp_ending ending = cusp_ending_of(call);
+  cusp_panels panels = {.m = p->m,
+                        .k = p->k,
+                        .n = p->n,
+                        .a = {left_factor(call, p), p->row, 1},
+                        .shift = data_of(ending.shift),
+                        .c = call->outputs[0].data};
+  if (cusp_panels_read_plain(p->m)) {
+    panels.plain = (const float *)call->inputs[1].data + p->offset;
+    panels.scale = data_of(ending.scale);
+  } else {
+    CUSP_TRY(refresh(call, state));
+    panels.packed = cusp_form_bytes(state->form);
+  }
   cusp_panels_run(&panels);
   return CUSP_OK;
 }

@@ -437,8 +437,9 @@ static cusp_panels panels_of(const cusp_call *call) {
   p.k = b->shape.size[0];
   p.n = b->shape.size[1];
   p.a = (cusp_panel_rows){.row = p.k, .column = 1};
-  if (p.k * p.n >= LEAST_KEPT && p.k * p.n <= MOST_KEPT)
-    p.m = cusp_array_count(a) / p.k;
+  const int64_t m = p.k > 0 ? cusp_array_count(a) / p.k : 0;
+  if (p.k * p.n >= LEAST_KEPT && (p.k * p.n <= MOST_KEPT || cusp_panels_read_plain(m)))
+    p.m = m;
   return p;
 }
 
@@ -459,22 +460,33 @@ static cusp_status panels_prepare(cusp_call *call) {
   panels_state *state;
   CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
   state->panels = panels_of(call);
-  call->kept_bytes = cusp_panels_bytes(state->panels.k, state->panels.n);
+  const cusp_panels *p = &state->panels;
+  call->kept_bytes = cusp_panels_read_plain(p->m) ? 0 : cusp_panels_bytes(p->k, p->n);
   call->state = state;
+  return CUSP_OK;
+}
+
+/** The right factor as the product reads it. */
+static cusp_status set_right(cusp_call *call, panels_state *state) {
+  cusp_panels *p = &state->panels;
+  bool fill;
+  if (cusp_panels_read_plain(p->m)) {
+    p->plain = call->inputs[1].data;
+    return CUSP_OK;
+  }
+  CUSP_TRY(cusp_panels_form(call, &state->form, p->k, p->n, 0, &fill));
+  if (fill)
+    cusp_panels_pack(p->k, p->n, call->inputs[1].data, NULL, cusp_form_bytes(state->form));
+  p->packed = cusp_form_bytes(state->form);
   return CUSP_OK;
 }
 
 static cusp_status panels_run(cusp_call *call) {
   panels_state *state = call->state;
-  cusp_panels *p = &state->panels;
-  bool fill;
-  CUSP_TRY(cusp_panels_form(call, &state->form, p->k, p->n, 0, &fill));
-  if (fill)
-    cusp_panels_pack(p->k, p->n, call->inputs[1].data, NULL, cusp_form_bytes(state->form));
-  p->a.a = call->inputs[0].data;
-  p->packed = cusp_form_bytes(state->form);
-  p->c = call->outputs[0].data;
-  cusp_panels_run(p);
+  CUSP_TRY(set_right(call, state));
+  state->panels.a.a = call->inputs[0].data;
+  state->panels.c = call->outputs[0].data;
+  cusp_panels_run(&state->panels);
   return CUSP_OK;
 }
 
