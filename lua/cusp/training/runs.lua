@@ -1,12 +1,14 @@
 --- `fit`, `evaluate` and `predict`, which make a run of their arguments: methods of `cusp.Model`.
 -- @module cusp.training.runs
 local Run = require "cusp.training.run"
+local Step = require "cusp.training.step"
 local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
 local config = require "cusp.base.config"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local replicas = require "cusp.base.replicas"
 local sources = require "cusp.training.source"
 local structure = require "cusp.base.structure"
 
@@ -178,6 +180,19 @@ local bind_predict = arguments.binder("predict", {
   {"steps", "integer", optional = true, min = 1}, {"callbacks", "any", optional = true},
 }, false)
 
+-- The outputs for a tensor of one batch that nobody watches: a run would take longer than some
+-- models. Nil where it takes one.
+local function predict_at_once(self, x, batch_size, verbose, steps, callbacks)
+  if not engine.is_tensor(x) or verbose ~= 0 or steps or callbacks or replicas.active
+    or config.max_steps_per_epoch() then
+    return nil
+  end
+  local rows = x.ndim > 0 and x.shape[1] or 0
+  if rows == 0 or rows > (batch_size or 32) then return nil end
+  self.stop_predicting = false
+  return Step.of(self, "predict_step"):run(data.flatten("predict", {x = x}))
+end
+
 --- Computes the model's outputs for data.
 -- @param x inputs, as for `fit`
 -- @tparam[opt=32] integer batch_size samples per step, 32 by default
@@ -189,6 +204,8 @@ function runs:predict(...)
   checks.receiver(self, "predict")
   local x, batch_size, verbose, steps, callbacks = bind_predict(...)
   x = data.for_model(self, x)
+  local outputs, form = predict_at_once(self, x, batch_size, verbose, steps, callbacks)
+  if outputs then return structure.pack(form, outputs) end
   local run <close> = Run.new{
     model = self, phase = "predict", owner = "predict", limit = steps,
     source = sources.of("predict", {x = x}, {

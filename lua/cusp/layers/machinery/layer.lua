@@ -43,7 +43,7 @@ local Layer = Object:extend("Layer", {
   autocast = true,
   keeps_dtype = false,
   __passing = lists.names("nodes losses ran path build_shape build_others when_built restorations "
-    .. "remat"),
+    .. "remat serial"),
   __closed = lists.names "policy weights",
 })
 
