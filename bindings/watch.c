@@ -139,16 +139,11 @@ static bool is_same_function(lua_State *L, const place *p, lua_Integer n) {
 
 static bool is_same(lua_State *L, const record *r, const place *p) {
   switch (r->kind) {
-  case OF_LENGTH:
-    return r->n == 0 || (lua_Integer)lua_rawlen(L, p->of) == p->values[0].integer;
-  case OF_SEQUENCE:
-    return is_same_sequence(L, p, r->n);
-  case OF_FUNCTION:
-    return is_same_function(L, p, r->n);
-  case OF_COUNTED_TABLE:
-    return is_same_table(L, p, r->n) && count_entries(L, p->of) == r->entries;
-  default:
-    return is_same_table(L, p, r->n);
+  case OF_LENGTH: return r->n == 0 || (lua_Integer)lua_rawlen(L, p->of) == p->values[0].integer;
+  case OF_SEQUENCE: return is_same_sequence(L, p, r->n);
+  case OF_FUNCTION: return is_same_function(L, p, r->n);
+  case OF_COUNTED_TABLE: return is_same_table(L, p, r->n) && count_entries(L, p->of) == r->entries;
+  default: return is_same_table(L, p, r->n);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "../base/clock.h"
 #include "../base/threads.h"
+#include "../kernels/blas.h"
 #include "../node/evaluator.h"
 #include "../node/state.h"
 #include "function_parts.h"
@@ -160,32 +161,36 @@ static cusp_status find_settled(const cusp_function *f, cusp_arena *arena, bool 
   return CUSP_OK;
 }
 
+/* Of functions with lent memory there may be one for each thread: they keep no copies of weights,
+ * but the forms that all share. */
+#define MOST_OF_LENT ((int64_t)1 << 16)
+
 /* What depends on settled variables alone is taken out; its values are settled leaves too. */
-static cusp_status take_steady(cusp_function *f, cusp_graph *graph, bool *settled) {
+static cusp_status take_steady(cusp_function *f, cusp_graph *graph, bool *settled, bool lent) {
   CUSP_TRY(find_settled(f, &graph->arena, settled));
   if (!cusp_pass_is_disabled("ending"))
     CUSP_TRY(cusp_pass_ending(graph, settled));
   if (!cusp_pass_is_disabled("steady"))
-    CUSP_TRY(cusp_steady_take(&f->steady, graph, settled));
+    CUSP_TRY(cusp_steady_take(&f->steady, graph, settled, lent ? MOST_OF_LENT : INT64_MAX));
   memset(settled + f->n_leaves, true, (size_t)(graph->n_leaves - f->n_leaves));
   return CUSP_OK;
 }
 
-/* Functions with lent memory keep nothing of variables: it would be there once for each thread that
- * runs one. */
+/* Those that must not allocate while they run keep nothing: it is made in runs. */
 static cusp_status make_plan(compilation *c, cusp_graph *graph, bool lent) {
   cusp_function *f = c->function;
+  const bool keeps = !cusp_gemm_is_quiet();
   bool *settled; /* with room for the leaves that are added */
   CUSP_TRY(cusp_arena_alloc((void **)&settled, &graph->arena,
                             (size_t)(graph->n_leaves + graph->n_operations) + 1));
-  if (!lent)
-    CUSP_TRY(take_steady(f, graph, settled));
+  if (keeps)
+    CUSP_TRY(take_steady(f, graph, settled, lent));
   CUSP_TRY(
       cusp_alloc_zeroed((void **)&f->leaves, ((size_t)graph->n_leaves + 1) * sizeof *f->leaves));
   const cusp_plan_options options = {.replaces = lent ? NULL : c->replaces,
                                      .own_outputs = lent,
                                      .recurs = true,
-                                     .steady = lent ? NULL : settled};
+                                     .steady = keeps ? settled : NULL};
   cusp_graph moved = *graph;
   *graph = (cusp_graph){0};
   return cusp_plan_new(&f->plan, &moved, &options);

@@ -217,7 +217,7 @@ cusp_status cusp_pass_ending(cusp_graph *graph, const bool *settled) {
   if (!has_products(graph))
     return CUSP_OK;
   cusp_graph_count_uses(graph);
-  CUSP_TRY(cusp_steady_values(&steady, graph, settled));
+  CUSP_TRY(cusp_steady_values(&steady, graph, settled, INT64_MAX));
   CUSP_TRY(find_readers(graph, &readers));
   const int count = graph->n_operations;
   for (int i = 0; i < count; i++)

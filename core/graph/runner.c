@@ -179,7 +179,9 @@ cusp_status cusp_runner_run(cusp_runner *r, const void *const *inputs, void *con
   memcpy(f->destinations, outputs, (size_t)f->n_results * sizeof *outputs);
   cusp_plan_io io = {.leaves = f->leaves, .destinations = f->destinations};
   bool quiet = cusp_gemm_set_quiet(r->quiet);
-  cusp_status status = cusp_plan_run(f->plan, &io);
+  cusp_status status = cusp_steady_refresh(&f->steady, f->leaves, f->n_leaves);
+  if (status == CUSP_OK)
+    status = cusp_plan_run(f->plan, &io);
   cusp_gemm_set_quiet(quiet);
   if (status == CUSP_OK && r->state_bytes)
     memcpy(state, r->next, r->state_bytes);

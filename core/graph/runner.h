@@ -2,7 +2,8 @@
 #define CUSP_GRAPH_RUNNER_H
 /*
  * A traced computation for programs that cannot wait: it runs in memory that its caller gives and
- * in its own, without allocating, locking or touching what other threads use. Variables that are
+ * in its own, without touching what other threads use. A quiet one neither allocates nor locks;
+ * others keep forms of weights, which all share. Variables that are
  * only read keep the values that they had when it was made or refreshed last. Those that are
  * assigned are its state, which the caller keeps.
  */

@@ -32,8 +32,8 @@ static bool has_subgraphs(const cusp_operation *operation) {
   return false;
 }
 
-static bool is_steady(const cusp_graph *graph, const bool *steady,
-                      const cusp_operation *operation) {
+static bool is_steady(const cusp_graph *graph, const bool *steady, const cusp_operation *operation,
+                      int64_t most) {
   const cusp_type *type = &graph->values[operation->first_output].type;
   int64_t bytes = SMALL_BYTES;
   if (operation->n_inputs == 0 || operation->n_outputs != 1 || has_subgraphs(operation) ||
@@ -44,10 +44,12 @@ static bool is_steady(const cusp_graph *graph, const bool *steady,
       return false;
     bytes += MOST_GROWTH * bytes_of(graph, operation->inputs[k]);
   }
+  if (bytes > most)
+    bytes = most;
   return is_view(operation) || bytes_of(graph, operation->first_output) <= bytes;
 }
 
-cusp_status cusp_steady_values(bool **out, cusp_graph *graph, const bool *settled) {
+cusp_status cusp_steady_values(bool **out, cusp_graph *graph, const bool *settled, int64_t most) {
   bool *steady;
   CUSP_TRY(cusp_arena_alloc((void **)out, &graph->arena, (size_t)graph->n_values + 1));
   steady = *out;
@@ -56,7 +58,8 @@ cusp_status cusp_steady_values(bool **out, cusp_graph *graph, const bool *settle
         (settled[i] || graph->leaves[i].constant) && graph->leaves[i].array.dtype != CUSP_STRING;
   for (int i = 0; i < graph->n_operations; i++)
     if (!graph->operations[i].dead)
-      steady[graph->operations[i].first_output] = is_steady(graph, steady, &graph->operations[i]);
+      steady[graph->operations[i].first_output] =
+          is_steady(graph, steady, &graph->operations[i], most);
   return CUSP_OK;
 }
 
@@ -176,10 +179,11 @@ static cusp_status make_lists(cusp_steady *steady, int n_leaves, int n_values) {
   return CUSP_OK;
 }
 
-cusp_status cusp_steady_take(cusp_steady *steady, cusp_graph *graph, const bool *settled) {
+cusp_status cusp_steady_take(cusp_steady *steady, cusp_graph *graph, const bool *settled,
+                             int64_t most) {
   splitter s = {.graph = graph};
   CUSP_TRY(reserve(&s));
-  CUSP_TRY(cusp_steady_values(&s.steady, graph, settled));
+  CUSP_TRY(cusp_steady_values(&s.steady, graph, settled, most));
   mark_wanted(&s);
   const int count = count_crossing(&s);
   if (count == 0)

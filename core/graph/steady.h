@@ -19,13 +19,13 @@ typedef struct cusp_steady {
 } cusp_steady;
 
 /** By value: whether it depends on constants and on leaves alone that `settled` lists, and is no
- * larger than these call for. In the graph's arena. */
-CUSP_NODISCARD cusp_status cusp_steady_values(bool **steady, cusp_graph *graph,
-                                              const bool *settled);
+ * larger than these call for, and than `most` bytes. In the graph's arena. */
+CUSP_NODISCARD cusp_status cusp_steady_values(bool **steady, cusp_graph *graph, const bool *settled,
+                                              int64_t most);
 /** Takes it out of `graph`, whose leaves that are variables not assigned `settled` lists; each
- * value becomes a leaf behind those that were there. */
+ * value, of at most `most` bytes, becomes a leaf behind those that were there. */
 CUSP_NODISCARD cusp_status cusp_steady_take(cusp_steady *steady, cusp_graph *graph,
-                                            const bool *settled);
+                                            const bool *settled, int64_t most);
 /** Makes the values of `leaves` where these have changed, and puts them behind those. */
 CUSP_NODISCARD cusp_status cusp_steady_refresh(cusp_steady *steady, cusp_array *leaves,
                                                int n_leaves);

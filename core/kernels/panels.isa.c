@@ -304,9 +304,8 @@ static void stream(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows 
 #define TOGETHER 4
 
 /** c += x b for `rows` rows of b; a constant wherever this is called. */
-static inline __attribute__((always_inline)) void add_rows(int rows, int64_t columns,
-                                                           const float *x, const float *b,
-                                                           int64_t ld, float *c) {
+static inline __attribute__((always_inline)) void
+add_rows(int rows, int64_t columns, const float *x, const float *b, int64_t ld, float *c) {
   int64_t j = 0;
   for (; j + LANES <= columns; j += LANES) {
     vec sum = *(const vec *)(c + j);

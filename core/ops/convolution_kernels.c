@@ -149,22 +149,48 @@ static int64_t offset_of(const cusp_array *x) {
   return (const char *)x->data - (const char *)x->storage->data;
 }
 
-cusp_status cusp_kernel_form(cusp_call *call, cusp_form **form, const void *manner,
+/** How the form is made: the manner, and the scale itself. Plans compute one each, with the same
+ * numbers, and are to share the form. */
+static cusp_status describe_form(void **out, size_t *bytes, const void *manner, size_t manner_bytes,
+                                 const cusp_array *scale) {
+  const size_t scale_bytes = scale ? (size_t)cusp_array_count(scale) * sizeof(float) : 0;
+  *bytes = manner_bytes + scale_bytes;
+  CUSP_TRY(cusp_alloc(out, *bytes));
+  memcpy(*out, manner, manner_bytes);
+  if (scale)
+    memcpy((char *)*out + manner_bytes, scale->data, scale_bytes);
+  return CUSP_OK;
+}
+
+static cusp_kernel_origin origin_of(const cusp_array *kernel, const cusp_array *scale) {
+  return (cusp_kernel_origin){
+      .stamps = {cusp_storage_stamp(kernel->storage),
+                 scale ? cusp_storage_stamp(scale->storage) : 0},
+      .offsets = {offset_of(kernel), scale ? offset_of(scale) : 0},
+  };
+}
+
+static bool same_origin(const cusp_kernel_origin *a, const cusp_kernel_origin *b) {
+  return memcmp(a->stamps, b->stamps, sizeof a->stamps) == 0 &&
+         memcmp(a->offsets, b->offsets, sizeof a->offsets) == 0;
+}
+
+cusp_status cusp_kernel_form(cusp_call *call, cusp_kept_kernel *kept, const void *manner,
                              size_t manner_bytes, size_t bytes, bool *fill) {
   const cusp_array *kernel = &call->inputs[1], *scale = cusp_ending_of(call).scale;
-  cusp_form_key key = {0};
+  const cusp_kernel_origin origin = origin_of(kernel, scale);
   *fill = false;
-  key.stamps[0] = cusp_storage_stamp(kernel->storage);
-  key.stamps[1] = scale ? cusp_storage_stamp(scale->storage) : 0;
-  key.offsets[0] = offset_of(kernel);
-  key.offsets[1] = scale ? offset_of(scale) : 0;
-  if (cusp_form_is_of(*form, &key))
+  if (kept->form && cusp_form_bytes(kept->form) && same_origin(&kept->origin, &origin))
     return CUSP_OK;
-  cusp_form_release(*form);
-  *form = NULL;
-  key.manner = manner;
-  key.manner_bytes = manner_bytes;
-  return cusp_form_get(form, &key, bytes, fill);
+  cusp_form_release(kept->form);
+  *kept = (cusp_kept_kernel){.origin = origin};
+  void *described;
+  cusp_form_key key = {.stamp = origin.stamps[0], .offset = origin.offsets[0]};
+  CUSP_TRY(describe_form(&described, &key.manner_bytes, manner, manner_bytes, scale));
+  key.manner = described;
+  cusp_status status = cusp_form_get(&kept->form, &key, bytes, fill);
+  cusp_free(described);
+  return status;
 }
 
 bool cusp_keeps_kernel(const cusp_call *call) {
@@ -177,9 +203,9 @@ bool cusp_keeps_kernel(const cusp_call *call) {
  * all. */
 typedef struct onednn_state {
   cusp_sliced_convolution *convolution;
-  bool keeps;           /* the kernel, scaled and packed, as `form` */
-  cusp_form *form;      /* NULL before the first run */
-  size_t form_bytes;    /* of it */
+  bool keeps; /* the kernel, scaled and packed */
+  cusp_kept_kernel kept;
+  size_t form_bytes;    /* of its form */
   size_t own_workspace; /* of oneDNN; behind it there is room for a scaled kernel */
 } onednn_state;
 
@@ -249,12 +275,17 @@ static bool fill_form(const cusp_call *call, const onednn_state *state, void *fo
 static cusp_status refresh_form(cusp_call *call, onednn_state *state) {
   size_t manner_bytes;
   const void *manner = cusp_sliced_convolution_manner(state->convolution, &manner_bytes);
+  cusp_kept_kernel *kept = &state->kept;
   bool fill;
-  CUSP_TRY(cusp_kernel_form(call, &state->form, manner, manner_bytes, state->form_bytes, &fill));
-  if (!fill || fill_form(call, state, cusp_form_bytes(state->form)))
+  CUSP_TRY(cusp_kernel_form(call, kept, manner, manner_bytes, state->form_bytes, &fill));
+  if (!fill)
     return CUSP_OK;
-  cusp_form_release(state->form);
-  state->form = NULL;
+  if (fill_form(call, state, cusp_form_bytes(kept->form))) {
+    cusp_form_filled(kept->form);
+    return CUSP_OK;
+  }
+  cusp_form_release(kept->form);
+  kept->form = NULL;
   return cusp_fail(CUSP_EBACKEND, "%s: oneDNN: a kernel could not be packed", call->name);
 }
 
@@ -271,7 +302,7 @@ static cusp_status run_onednn(cusp_call *call) {
                                         .packed = state->keeps};
   if (state->keeps) {
     CUSP_TRY(refresh_form(call, state));
-    operands.b = cusp_form_bytes(state->form);
+    operands.b = cusp_form_bytes(state->kept.form);
   } else if (e.scale) {
     operands.b = scaled_kernel(call, state);
   }
@@ -285,7 +316,7 @@ static void release_onednn(cusp_call *call) {
   if (!state)
     return;
   cusp_sliced_convolution_free(state->convolution);
-  cusp_form_release(state->form);
+  cusp_form_release(state->kept.form);
   cusp_free(state);
   call->state = NULL;
 }

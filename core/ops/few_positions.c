@@ -114,7 +114,7 @@ bool cusp_few_positions_can_run(const cusp_call *call) {
 
 typedef struct few_state {
   product product;
-  cusp_form *form;
+  cusp_kept_kernel kept;
 } few_state;
 
 cusp_status cusp_few_positions_prepare(cusp_call *call) {
@@ -128,24 +128,21 @@ cusp_status cusp_few_positions_prepare(cusp_call *call) {
   return CUSP_OK;
 }
 
-cusp_status cusp_panels_form(cusp_call *call, cusp_form **form, int64_t k, int64_t n,
-                             int64_t offset, bool *fill) {
+cusp_status cusp_panels_form(cusp_call *call, cusp_kept_kernel *kept, int64_t k, int64_t n,
+                             int64_t offset) {
   static const char panels[] = "panels";
   const struct {
     const char *name;
     int64_t k, n, offset;
   } manner = {panels, k, n, offset};
-  return cusp_kernel_form(call, form, &manner, sizeof manner, call->kept_bytes, fill);
-}
-
-static cusp_status refresh(cusp_call *call, few_state *state) {
-  const product *p = &state->product;
   const cusp_array *scale = cusp_ending_of(call).scale;
   bool fill;
-  CUSP_TRY(cusp_panels_form(call, &state->form, p->k, p->n, p->offset, &fill));
-  if (fill)
-    cusp_panels_pack(p->k, p->n, (const float *)call->inputs[1].data + p->offset,
-                     scale ? scale->data : NULL, cusp_form_bytes(state->form));
+  CUSP_TRY(cusp_kernel_form(call, kept, &manner, sizeof manner, call->kept_bytes, &fill));
+  if (!fill)
+    return CUSP_OK;
+  cusp_panels_pack(k, n, (const float *)call->inputs[1].data + offset, scale ? scale->data : NULL,
+                   cusp_form_bytes(kept->form));
+  cusp_form_filled(kept->form);
   return CUSP_OK;
 }
 
@@ -210,8 +207,8 @@ cusp_status cusp_few_positions_run(cusp_call *call) {
     panels.plain = (const float *)call->inputs[1].data + p->offset;
     panels.scale = data_of(ending.scale);
   } else {
-    CUSP_TRY(refresh(call, state));
-    panels.packed = cusp_form_bytes(state->form);
+    CUSP_TRY(cusp_panels_form(call, &state->kept, p->k, p->n, p->offset));
+    panels.packed = cusp_form_bytes(state->kept.form);
   }
   cusp_panels_run(&panels);
   return CUSP_OK;
@@ -220,7 +217,7 @@ cusp_status cusp_few_positions_run(cusp_call *call) {
 void cusp_few_positions_release(cusp_call *call) {
   few_state *state = call->state;
   if (state)
-    cusp_form_release(state->form);
+    cusp_form_release(state->kept.form);
   cusp_free(state);
   call->state = NULL;
 }

@@ -453,7 +453,7 @@ static bool panels_can_run(const cusp_call *call) {
 
 typedef struct panels_state {
   cusp_panels panels;
-  cusp_form *form;
+  cusp_kept_kernel kept;
 } panels_state;
 
 static cusp_status panels_prepare(cusp_call *call) {
@@ -469,15 +469,12 @@ static cusp_status panels_prepare(cusp_call *call) {
 /** The right factor as the product reads it. */
 static cusp_status set_right(cusp_call *call, panels_state *state) {
   cusp_panels *p = &state->panels;
-  bool fill;
   if (cusp_panels_read_plain(p->m)) {
     p->plain = call->inputs[1].data;
     return CUSP_OK;
   }
-  CUSP_TRY(cusp_panels_form(call, &state->form, p->k, p->n, 0, &fill));
-  if (fill)
-    cusp_panels_pack(p->k, p->n, call->inputs[1].data, NULL, cusp_form_bytes(state->form));
-  p->packed = cusp_form_bytes(state->form);
+  CUSP_TRY(cusp_panels_form(call, &state->kept, p->k, p->n, 0));
+  p->packed = cusp_form_bytes(state->kept.form);
   return CUSP_OK;
 }
 
@@ -493,7 +490,7 @@ static cusp_status panels_run(cusp_call *call) {
 static void panels_release(cusp_call *call) {
   panels_state *state = call->state;
   if (state)
-    cusp_form_release(state->form);
+    cusp_form_release(state->kept.form);
   cusp_free(state);
   call->state = NULL;
 }

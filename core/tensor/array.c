@@ -95,9 +95,15 @@ cusp_status cusp_storage_new(cusp_storage **out, size_t bytes) {
 
 uint32_t cusp_storage_stamp(cusp_storage *storage) {
   static uint32_t last;
-  while (!storage->stamp)
-    storage->stamp = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-  return storage->stamp;
+  uint32_t stamp = __atomic_load_n(&storage->stamp, __ATOMIC_RELAXED), next = 0;
+  if (stamp)
+    return stamp;
+  while (!next)
+    next = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+  return __atomic_compare_exchange_n(&storage->stamp, &stamp, next, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED)
+             ? next
+             : stamp; /* of a thread that was quicker */
 }
 
 void cusp_storage_change(cusp_storage *storage) {

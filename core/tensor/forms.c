@@ -9,53 +9,45 @@
 #define BUCKETS 4096
 
 struct cusp_form {
-  /* among those of the same bucket of each stamp */
-  struct {
-    cusp_form *next, **link;
-  } chains[2];
+  cusp_form *next, **link; /* among those of the same bucket */
   int64_t references;
+  bool filled;
   cusp_form_key key; /* the manner lies behind the struct */
   void *bytes;
 };
 
-static cusp_form *buckets[2][BUCKETS];
+static cusp_form *buckets[BUCKETS];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t settled = PTHREAD_COND_INITIALIZER; /* a form was filled, or given up */
 
 static void lock(void) { pthread_mutex_lock(&mutex); }
 static void unlock(void) { pthread_mutex_unlock(&mutex); }
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(lock, unlock, unlock); }
 
-/** Whether both are of the same bytes of the same storages. */
-static bool same_place(const cusp_form_key *a, const cusp_form_key *b) {
-  return memcmp(a->stamps, b->stamps, sizeof a->stamps) == 0 &&
-         memcmp(a->offsets, b->offsets, sizeof a->offsets) == 0;
-}
-
 static bool same(const cusp_form_key *a, const cusp_form_key *b) {
-  return same_place(a, b) && a->manner_bytes == b->manner_bytes &&
+  return a->stamp == b->stamp && a->offset == b->offset && a->manner_bytes == b->manner_bytes &&
          memcmp(a->manner, b->manner, a->manner_bytes) == 0;
 }
 
-static cusp_form **bucket(int which, uint32_t stamp) { return &buckets[which][stamp % BUCKETS]; }
+static cusp_form **bucket(uint32_t stamp) { return &buckets[stamp % BUCKETS]; }
 
-static void enter(cusp_form *form, int which) {
-  cusp_form **head = bucket(which, form->key.stamps[which]);
-  form->chains[which].next = *head;
-  form->chains[which].link = head;
+static void enter(cusp_form *form) {
+  cusp_form **head = bucket(form->key.stamp);
+  form->next = *head;
+  form->link = head;
   if (*head)
-    (*head)->chains[which].link = &form->chains[which].next;
+    (*head)->link = &form->next;
   *head = form;
 }
 
-static void leave(cusp_form *form, int which) {
-  cusp_form *next = form->chains[which].next;
-  *form->chains[which].link = next;
-  if (next)
-    next->chains[which].link = form->chains[which].link;
+static void leave(cusp_form *form) {
+  *form->link = form->next;
+  if (form->next)
+    form->next->link = form->link;
 }
 
 static cusp_form *find(const cusp_form_key *key) {
-  for (cusp_form *form = *bucket(0, key->stamps[0]); form; form = form->chains[0].next)
+  for (cusp_form *form = *bucket(key->stamp); form; form = form->next)
     if (form->bytes && same(&form->key, key))
       return form;
   return NULL;
@@ -72,8 +64,7 @@ static cusp_status make(cusp_form **out, const cusp_form_key *key, size_t bytes)
   form->references = 1;
   form->key = *key;
   form->key.manner = memcpy(form + 1, key->manner, key->manner_bytes);
-  enter(form, 0);
-  enter(form, 1);
+  enter(form);
   *out = form;
   return CUSP_OK;
 }
@@ -82,6 +73,10 @@ cusp_status cusp_form_get(cusp_form **out, const cusp_form_key *key, size_t byte
   lock();
   cusp_status status = CUSP_OK;
   *out = find(key);
+  while (*out && !(*out)->filled) {
+    pthread_cond_wait(&settled, &mutex);
+    *out = find(key);
+  }
   *fill = !*out;
   if (*out)
     (*out)->references++;
@@ -91,21 +86,24 @@ cusp_status cusp_form_get(cusp_form **out, const cusp_form_key *key, size_t byte
   return status;
 }
 
-void *cusp_form_bytes(const cusp_form *form) { return form->bytes; }
-
-bool cusp_form_is_of(const cusp_form *form, const cusp_form_key *key) {
-  return form && form->bytes && same_place(&form->key, key);
+void cusp_form_filled(cusp_form *form) {
+  lock();
+  form->filled = true;
+  pthread_cond_broadcast(&settled);
+  unlock();
 }
+
+void *cusp_form_bytes(const cusp_form *form) { return form->bytes; }
 
 void cusp_form_release(cusp_form *form) {
   if (!form)
     return;
   lock();
   const bool last = --form->references == 0;
-  if (last) {
-    leave(form, 0);
-    leave(form, 1);
-  }
+  if (last)
+    leave(form);
+  if (!form->filled)
+    pthread_cond_broadcast(&settled);
   unlock();
   if (!last)
     return;
@@ -113,17 +111,12 @@ void cusp_form_release(cusp_form *form) {
   cusp_free(form);
 }
 
-static void forget(int which, uint32_t stamp) {
-  for (cusp_form *form = *bucket(which, stamp); form; form = form->chains[which].next)
-    if (form->key.stamps[which] == stamp) {
+void cusp_forms_forget(uint32_t stamp) {
+  lock();
+  for (cusp_form *form = *bucket(stamp); form; form = form->next)
+    if (form->key.stamp == stamp) {
       cusp_free(form->bytes);
       form->bytes = NULL;
     }
-}
-
-void cusp_forms_forget(uint32_t stamp) {
-  lock();
-  forget(0, stamp);
-  forget(1, stamp);
   unlock();
 }
