@@ -29,6 +29,12 @@ local absent = {} -- stands for nil among upvalues and globals
 local volatile = lists.names [[__own __order history stop_training stop_evaluating
   stop_predicting built]]
 
+-- Fields of a layer of the library that are only read when it is built.
+local before_built = lists.names([[build kernel_initializer bias_initializer
+  recurrent_initializer embeddings_initializer depthwise_initializer pointwise_initializer
+  gamma_initializer beta_initializer alpha_initializer moving_mean_initializer
+  moving_variance_initializer]], volatile)
+
 -- The training state of a nested model does not matter.
 local training_state = lists.names([[optimizer loss compiled run_eagerly jit_compile
   steps_per_execution]], volatile)
@@ -126,8 +132,9 @@ function Walk:fields(object)
   end
   local own, is_library = object.__own, getmetatable(object).__library
   Object.watch(object)
-  visit_fields(self:entries(object, within and training_state or volatile, nil, not is_library),
-    closed)
+  local unread = within and training_state
+    or is_library and object.__is_layer and object.built and before_built or volatile
+  visit_fields(self:entries(object, unread, nil, not is_library), closed)
   visit_fields(self:entries(own, within and object.__untrained or object.__passing, object, false),
     object.__closed)
   if own.weights then
