@@ -150,13 +150,12 @@ static bool is_same(lua_State *L, const record *r, const place *p) {
 static bool all_are_same(lua_State *L, const watch *w) {
   place p = {w->values, w->near, w->n_near + 1, LIST + (int)w->n_near + 1};
   for (const record *r = w->records; r < w->records + w->n_records; r++) {
-    if (r->n > 0 || r->kind == OF_COUNTED_TABLE) {
-      lua_rawgeti(L, LIST, p.at++);
+    const lua_Integer record_at = p.at++;
+    if (r->n > 0 || r->kind == OF_COUNTED_TABLE || r->kind == OF_SEQUENCE) {
+      lua_rawgeti(L, LIST, record_at);
       if (!is_same(L, r, &p))
         return false;
       lua_settop(L, p.of - 1);
-    } else {
-      p.at++;
     }
     p.values += r->n;
     p.near += r->n;

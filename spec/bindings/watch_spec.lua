@@ -35,6 +35,41 @@ describe("engine.watch", function()
     assert.is_false(strict:same())
   end)
 
+  it("sees each change of a counted table, in whichever order its entries lie", function()
+    local function backwards()
+      local list = {}
+      for i = 5, 1, -1 do list[i] = i end
+      return list
+    end
+    local cases = {function() return {} end, function() return {1, 2, 3} end, backwards,
+      function() return {1, 2, name = 3} end, function() return {[2] = 1, [4] = 2} end}
+    for _, new in ipairs(cases) do
+      local of = new()
+      local watch = watch_of("table", of, new(), true)
+      assert.is_true(watch:same())
+      for _, key in ipairs{1, 2, 3, 6, "name", "other"} do
+        local before = of[key]
+        of[key] = 7
+        assert.is_false(watch:same())
+        of[key] = before
+        assert.is_true(watch:same())
+      end
+    end
+  end)
+
+  it("compares more names than it keeps at hand", function()
+    local of, copy = {}, {}
+    for i = 1, 300 do of["name" .. i], copy["name" .. i] = i, i end
+    local watch = watch_of("table", of, copy)
+    assert.is_true(watch:same())
+    for _, i in ipairs{1, 17, 128, 129, 300} do
+      of["name" .. i] = 0
+      assert.is_false(watch:same())
+      of["name" .. i] = i
+    end
+    assert.is_true(watch:same())
+  end)
+
   it("sees upvalues, globals and lengths", function()
     local up
     local function f() return up end

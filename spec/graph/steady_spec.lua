@@ -156,6 +156,30 @@ describe("a model with convolutions and normalisation", function()
     assert.is_true(held() - before < bytes / 2)
   end)
 
+  it("keeps each kernel with its scale once for all batches, and none for one position", function()
+    local input = cusp.Input{shape = {3, 3, 256}}
+    local y = layers.BatchNormalization{}(layers.Conv2D{256, 1}(input))
+    y = layers.BatchNormalization{}(layers.Conv2D{128, 3}(y))
+    local scaled = cusp.Model(input, y)
+    local images, bytes = random.normal{4, 3, 3, 256}, 4 * scaled:count_params()
+    local function held()
+      collectgarbage()
+      collectgarbage()
+      return engine.memory().live
+    end
+    local function predict(count) return scaled:predict{images:slice{{1, count}}, verbose = 0} end
+    stir(scaled)
+    local before = held()
+    predict(1)
+    assert.is_true(held() - before < bytes * 0.6)
+    predict(4)
+    local both = held() - before
+    predict(3)
+    predict(2)
+    assert.is_true(held() - before - both < bytes / 4)
+    assert_near(scaled(images, {training = false}), predict(4))
+  end)
+
   it("trains with frozen layers", function()
     for i = 1, 4 do model.layers[i].trainable = false end
     model:compile{optimizer = cusp.optimizers.SGD(0.01), loss = "mse"}
@@ -185,6 +209,21 @@ describe("a product whose right factor is kept", function()
       end
     end)
   end
+
+  it("has the same numbers with one thread and two", function()
+    local threads = engine.get_num_threads()
+    local kernel = cusp.Variable(random.normal{1153, 330})
+    for _, rows in ipairs{1, 2, 5} do
+      local results = {}
+      local x = random.normal{rows, 1153}
+      for count = 1, 2 do
+        engine.set_num_threads(count)
+        results[count] = cusp.compile(function(a) return ops.matmul(a, kernel) end)(x)
+      end
+      engine.set_num_threads(threads)
+      assert.are.equal(0, largest_difference(results[1], results[2]))
+    end
+  end)
 
   it("takes left factors that are views", function()
     local kernel = cusp.Variable(random.normal{300, 170})
@@ -248,6 +287,9 @@ local geometries = {
   {"Conv2D", {72, 1, strides = 2}, {2, 2, 64}},
   {"Conv2D", {72, 1, strides = 2}, {3, 2, 64}},
   {"Conv2D", {33, {1, 2}, padding = "same"}, {5, 1, 130}},
+  {"Conv2D", {200, 3, padding = "same"}, {2, 2, 120}},
+  {"Conv2D", {200, 3}, {3, 3, 120}},
+  {"Conv2D", {90, 1, strides = 2}, {7, 6, 64}},
   {"Conv1D", {200, 3, padding = "causal"}, {1, 64}},
   {"Conv2D", {130, 3, padding = "same"}, {2, 2, 240}},
   {"Conv2D", {600, 1}, {5, 3, 450}},
