@@ -101,7 +101,7 @@ static void run_range(void *context, int64_t begin, int64_t end) {
   }
 }
 
-/* ------------------------------------------------------------------ one row */
+/* ------------------------------------------------------------------ as it lies */
 
 #define LINE 16 /* columns that share a line of the cache */
 
@@ -113,6 +113,24 @@ static void run_columns(void *context, int64_t begin, int64_t end) {
                                p->shift ? p->shift + first : NULL, p->c + first);
 }
 
+static void end_columns(const cusp_panels *p, int64_t first, int64_t last) {
+  for (int64_t i = 0; (p->scale || p->shift) && i < p->m; i++) {
+    float *row = p->c + i * p->n;
+    for (int64_t j = first; j < last; j++)
+      row[j] = row[j] * (p->scale ? p->scale[j] : 1) + (p->shift ? p->shift[j] : 0);
+  }
+}
+
+/** Rows that share a panel, which is packed for this product alone. */
+static void run_rows(void *context, int64_t begin, int64_t end) {
+  const cusp_panels *p = context;
+  const int64_t width = cusp_panel_loops_find()->width, first = begin * width;
+  const int64_t last = end * width < p->n ? end * width : p->n;
+  const cusp_panel_source source = {.b = p->plain + first, .ld = p->n};
+  cusp_panels_multiply(p->m, last - first, p->k, &p->a, &source, 0, p->c + first, p->n);
+  end_columns(p, first, last);
+}
+
 /** Parts of a product that a thread takes, with so many columns each. */
 static int64_t grain_of(const cusp_panels *p, int64_t columns) {
   const int64_t rows = p->m > LEAST_ROWS ? p->m : LEAST_ROWS;
@@ -120,8 +138,11 @@ static int64_t grain_of(const cusp_panels *p, int64_t columns) {
 }
 
 void cusp_panels_run(const cusp_panels *p) {
-  if (p->plain)
+  const int64_t panels = count_panels(p->n);
+  if (p->packed)
+    cusp_parallel_for(panels, grain_of(p, MAX_WIDTH), run_range, (void *)p);
+  else if (p->m == 1)
     cusp_parallel_for(part_count(p->n, LINE), grain_of(p, LINE), run_columns, (void *)p);
   else
-    cusp_parallel_for(count_panels(p->n), grain_of(p, MAX_WIDTH), run_range, (void *)p);
+    cusp_parallel_for(panels, grain_of(p, MAX_WIDTH), run_rows, (void *)p);
 }

@@ -54,14 +54,20 @@ typedef struct cusp_panels {
   int64_t m, k, n;
   cusp_panel_rows a;
   const float *packed; /* as cusp_panels_pack made it, aligned to 64; */
-  const float *plain;  /* of one row: row-major, as it lies, */
-  const float *scale;  /* [n], by which the row is multiplied; NULL: 1 */
+  const float *plain;  /* or row-major, as it lies, and then */
+  const float *scale;  /* [n], by which each row is multiplied; NULL: 1 */
   const float *shift;  /* [n], added to each row; NULL: none */
   float *c;            /* [m, n], row-major */
 } cusp_panels;
 
-/** Whether a product of m rows reads the right factor as it lies, rather than packed. */
-static inline bool cusp_panels_read_plain(int64_t m) { return m == 1; }
+/** Elements of a right factor above which its memory should not be doubled. */
+#define CUSP_PANELS_MOST ((int64_t)1 << 22)
+
+/** Whether the product reads the right factor as it lies, rather than packed. */
+static inline bool cusp_panels_read_plain(int64_t m, int64_t k, int64_t n) {
+  return m == 1 || k * n > CUSP_PANELS_MOST;
+}
+
 size_t cusp_panels_bytes(int64_t k, int64_t n);
 /** Packs b [k, n], row-major, column j times scale[j] (NULL: as it is); parallel. */
 void cusp_panels_pack(int64_t k, int64_t n, const float *b, const float *scale, float *packed);

@@ -1,8 +1,8 @@
 /*
  * Convolutions at few positions, the last layers of a network, as products. For one image they take
  * as long as it takes to read the kernel; of several small ones, oneDNN reads it for each, and of
- * one for each of its bands. The kernel of one position is read as it lies, of more it is kept in
- * panels. Windows of one position are read where they lie, others are gathered into rows.
+ * one for each of its bands. A kernel is kept in panels; for one position, and where it is very
+ * large, it is read as it lies. So are windows of one position; others are gathered into rows.
  */
 
 #include "../base/memory.h"
@@ -123,7 +123,7 @@ cusp_status cusp_few_positions_prepare(cusp_call *call) {
   const product p = state->product = product_of(call);
   if (p.gathered)
     call->workspace_bytes = (size_t)(p.m * p.k) * sizeof(float);
-  call->kept_bytes = cusp_panels_read_plain(p.m) ? 0 : cusp_panels_bytes(p.k, p.n);
+  call->kept_bytes = cusp_panels_read_plain(p.m, p.k, p.n) ? 0 : cusp_panels_bytes(p.k, p.n);
   call->state = state;
   return CUSP_OK;
 }
@@ -203,7 +203,7 @@ cusp_status cusp_few_positions_run(cusp_call *call) {
                         .a = {left_factor(call, p), p->row, 1},
                         .shift = data_of(ending.shift),
                         .c = call->outputs[0].data};
-  if (cusp_panels_read_plain(p->m)) {
+  if (cusp_panels_read_plain(p->m, p->k, p->n)) {
     panels.plain = (const float *)call->inputs[1].data + p->offset;
     panels.scale = data_of(ending.scale);
   } else {

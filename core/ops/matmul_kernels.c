@@ -421,11 +421,11 @@ static bool plain_can_run(const cusp_call *call) {
 
 /* ------------------------------------------------------------------ few rows */
 
-/* Sizes between which a right factor is worth keeping in panels, in elements: what is smaller stays
- * in a cache, and more memory than this should not be doubled. */
-#define LEAST_KEPT ((int64_t)1 << 15)
-#define MOST_KEPT ((int64_t)1 << 22)
+/* Elements of a right factor from which it is worth while: what is smaller stays in a cache. */
+#define LEAST_RIGHT ((int64_t)1 << 15)
+/* Rows up to which it is, with a kept factor, and with one that is packed in each run. */
 #define MOST_ROWS 96
+#define MOST_PLAIN_ROWS 48
 
 /** The product as one of panels, without its arrays; m is 0 where it is none. */
 static cusp_panels panels_of(const cusp_call *call) {
@@ -437,9 +437,8 @@ static cusp_panels panels_of(const cusp_call *call) {
   p.k = b->shape.size[0];
   p.n = b->shape.size[1];
   p.a = (cusp_panel_rows){.row = p.k, .column = 1};
-  const int64_t m = p.k > 0 ? cusp_array_count(a) / p.k : 0;
-  if (p.k * p.n >= LEAST_KEPT && (p.k * p.n <= MOST_KEPT || cusp_panels_read_plain(m)))
-    p.m = m;
+  if (p.k * p.n >= LEAST_RIGHT)
+    p.m = cusp_array_count(a) / p.k;
   return p;
 }
 
@@ -448,7 +447,7 @@ static bool panels_can_run(const cusp_call *call) {
       !cusp_panel_loops_find())
     return false;
   const cusp_panels p = panels_of(call);
-  return p.m > 0 && p.m <= MOST_ROWS;
+  return p.m > 0 && p.m <= (cusp_panels_read_plain(p.m, p.k, p.n) ? MOST_PLAIN_ROWS : MOST_ROWS);
 }
 
 typedef struct panels_state {
@@ -461,7 +460,7 @@ static cusp_status panels_prepare(cusp_call *call) {
   CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
   state->panels = panels_of(call);
   const cusp_panels *p = &state->panels;
-  call->kept_bytes = cusp_panels_read_plain(p->m) ? 0 : cusp_panels_bytes(p->k, p->n);
+  call->kept_bytes = cusp_panels_read_plain(p->m, p->k, p->n) ? 0 : cusp_panels_bytes(p->k, p->n);
   call->state = state;
   return CUSP_OK;
 }
@@ -469,7 +468,7 @@ static cusp_status panels_prepare(cusp_call *call) {
 /** The right factor as the product reads it. */
 static cusp_status set_right(cusp_call *call, panels_state *state) {
   cusp_panels *p = &state->panels;
-  if (cusp_panels_read_plain(p->m)) {
+  if (cusp_panels_read_plain(p->m, p->k, p->n)) {
     p->plain = call->inputs[1].data;
     return CUSP_OK;
   }
