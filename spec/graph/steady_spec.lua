@@ -210,6 +210,20 @@ describe("a product whose right factor is kept", function()
     end)
   end
 
+  it("may be too large to be kept", function()
+    local kernel = cusp.Variable(random.normal{2100, 2010})
+    local f = cusp.compile(function(x) return ops.matmul(x, kernel) end)
+    for _, rows in ipairs{1, 3, 14} do
+      local x = random.normal{rows, 2100}
+      local exact = ops.matmul(ops.cast(x, "float64"), ops.cast(kernel, "float64"))
+      assert_near(ops.cast(exact, "float32"), f(x), 1e-4)
+    end
+    local input = cusp.Input{shape = {1, 2, 2100}}
+    local model = cusp.Model(input, layers.BatchNormalization{}(layers.Conv2D{2010, 1}(input)))
+    stir(model)
+    assert_predicts(model, random.normal{2, 1, 2, 2100})
+  end)
+
   it("has the same numbers with one thread and two", function()
     local threads = engine.get_num_threads()
     local kernel = cusp.Variable(random.normal{1153, 330})
