@@ -20,15 +20,10 @@ CUSP_ISA_DECLARE(const cusp_panel_loops, cusp_panel_loops);
 typedef float vec __attribute__((vector_size(CUSP_ISA_BYTES), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(CUSP_ISA_BYTES)));
 
-/* Rows whose lines come into the cache while one is packed. */
-#define PACK_AHEAD 32
-
 /* A panel's rows lie side by side, so that the product reads memory in one stream. */
 static void pack_rows(const float *b, int64_t ld, int64_t k, int64_t columns, float *out) {
   if (columns == WIDTH) {
     for (int64_t i = 0; i < k; i++, b += ld, out += WIDTH) {
-      __builtin_prefetch(b + PACK_AHEAD * ld, 0, 2);
-      __builtin_prefetch(b + PACK_AHEAD * ld + WIDTH - 1, 0, 2);
       *(vec *)out = *(const vec *)b;
       *(vec *)(out + LANES) = *(const vec *)(b + LANES);
     }
