@@ -406,6 +406,12 @@ static cusp_status run_depthwise(cusp_call *call) {
     .name = "onednn", .can_run = can_run_onednn, .prepare = prepare_onednn, .run = run_onednn, \
     .release = release_onednn, .keeps = true                                                   \
   }
+#define TILES                                                                 \
+  {                                                                           \
+    .name = "tiles", .can_run = cusp_large_positions_can_run,                 \
+    .prepare = cusp_large_positions_prepare, .run = cusp_large_positions_run, \
+    .release = cusp_large_positions_release                                   \
+  }
 #define REFERENCE \
   { .name = "reference", .prepare = prepare_reference, .run = run_reference }
 
@@ -417,6 +423,7 @@ const cusp_kernel cusp_convolution_kernels[] = {{.name = "products",
                                                  .can_run = can_run_depthwise,
                                                  .prepare = prepare_depthwise,
                                                  .run = run_depthwise},
+                                                TILES,
                                                 PANELS,
                                                 {.name = "positions",
                                                  .can_run = cusp_single_positions_can_run,
@@ -425,4 +432,4 @@ const cusp_kernel cusp_convolution_kernels[] = {{.name = "products",
                                                 ONEDNN,
                                                 REFERENCE,
                                                 {0}};
-const cusp_kernel cusp_convolution_ended_kernels[] = {PANELS, ONEDNN, REFERENCE, {0}};
+const cusp_kernel cusp_convolution_ended_kernels[] = {TILES, PANELS, ONEDNN, REFERENCE, {0}};

@@ -60,6 +60,11 @@ void cusp_few_positions_release(cusp_call *call);
 bool cusp_single_positions_can_run(const cusp_call *call);
 CUSP_NODISCARD cusp_status cusp_single_positions_prepare(cusp_call *call);
 CUSP_NODISCARD cusp_status cusp_single_positions_run(cusp_call *call);
+/** The same, on tiles where products are large. */
+bool cusp_large_positions_can_run(const cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_large_positions_prepare(cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_large_positions_run(cusp_call *call);
+void cusp_large_positions_release(cusp_call *call);
 
 extern const cusp_convolution_face cusp_convolution_faces[3];
 extern const cusp_kernel cusp_convolution_kernels[], cusp_convolution_ended_kernels[];

@@ -1,10 +1,14 @@
 /*
- * Convolutions whose windows are single positions, at few of them, as products of matrices while
- * training: oneDNN brings the kernel into its own order and back each time, which takes as long as
- * the products.
+ * Convolutions whose windows are single positions, as products of matrices. At few positions while
+ * training, oneDNN brings the kernel into its own order and back each time, which takes as long as
+ * the products; and large products are faster on tiles (split_product.h).
  */
 
+#include "../base/memory.h"
+#include "../base/threads.h"
 #include "../kernels/blas.h"
+#include "../kernels/product.h"
+#include "../kernels/split_product.h"
 #include "../kernels/vector.h"
 #include "convolution_kernels.h"
 
@@ -87,4 +91,83 @@ cusp_status cusp_single_positions_run(cusp_call *call) {
   task.c = call->outputs[0].data;
   cusp_gemm(&task);
   return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ on tiles */
+
+/* With fewer, packing the kernel takes longer than is won. */
+#define LEAST_LARGE 256
+
+/** The product; `m` is 0 where the call is none. */
+static cusp_gemm_task large_task(const cusp_call *call) {
+  const cusp_convolution_face face = cusp_face_of(call);
+  const cusp_convolution c = cusp_convolution_of(call, face);
+  if (c.groups != 1 || c.dtype != CUSP_FLOAT32 || c.result != CUSP_FLOAT32 ||
+      !are_single(&c.windows) || positions_of(&c) < LEAST_LARGE)
+    return (cusp_gemm_task){0};
+  return task_of(&c, face);
+}
+
+bool cusp_large_positions_can_run(const cusp_call *call) {
+  const cusp_gemm_task task = large_task(call);
+  return task.m > 0 && cusp_split_product_pays(&task);
+}
+
+/** The product, and behind its workspace room for a scaled kernel. */
+cusp_status cusp_large_positions_prepare(cusp_call *call) {
+  const cusp_gemm_task task = large_task(call);
+  cusp_product *product = cusp_product_new(&task);
+  if (!product)
+    return cusp_fail(CUSP_ENOMEM, "%s: no memory for a product", call->name);
+  call->state = product;
+  call->workspace_bytes = cusp_product_workspace(product);
+  if (cusp_ending_of(call).scale)
+    call->workspace_bytes += (size_t)(task.k * task.n) * sizeof(float);
+  return CUSP_OK;
+}
+
+/** Rows of numbers, to each of which the same row is added, or by which it is multiplied. */
+typedef struct rows {
+  cusp_vector_fn function;
+  const float *x, *row;
+  float *out;
+  int64_t columns;
+} rows;
+
+static void change_range(void *context, int64_t begin, int64_t end) {
+  const rows *r = context;
+  for (int64_t i = begin; i < end; i++)
+    r->function(r->columns, r->out + i * r->columns,
+                (const void *[]){r->x + i * r->columns, r->row}, (const int8_t[]){1, 1});
+}
+
+/* numbers of a piece of work for a thread */
+#define PIECE 32768
+
+static void change_rows(cusp_vector_id id, int64_t count, int64_t columns, const float *x,
+                        const float *row, float *out) {
+  rows r = {cusp_vector_find(id, CUSP_FLOAT32), x, row, out, columns};
+  cusp_parallel_for(count, PIECE / columns + 1, change_range, &r);
+}
+
+cusp_status cusp_large_positions_run(cusp_call *call) {
+  const cusp_product *product = call->state;
+  const cusp_ending ending = cusp_ending_of(call);
+  const cusp_gemm_task task = large_task(call);
+  const void *right = call->inputs[1].data;
+  if (ending.scale) {
+    float *scaled = (float *)((char *)call->workspace + cusp_product_workspace(product));
+    change_rows(CUSP_VECTOR_multiply, task.k, task.n, right, ending.scale->data, scaled);
+    right = scaled;
+  }
+  float *out = call->outputs[0].data;
+  CUSP_TRY(cusp_product_run(product, call->inputs[0].data, right, out, call->workspace));
+  if (ending.shift)
+    change_rows(CUSP_VECTOR_add, task.m, task.n, out, ending.shift->data, out);
+  return CUSP_OK;
+}
+
+void cusp_large_positions_release(cusp_call *call) {
+  cusp_product_free(call->state);
+  call->state = NULL;
 }
