@@ -14,7 +14,6 @@ static cusp_status copy_strings(cusp_string *to, const char *const *from, int64_
 static cusp_status make_tensor(cusp_lua_tensor *tensor, const cusp_input *input,
                                const cusp_shape *shape) {
   cusp_array array;
-  cusp_node *node = NULL;
   CUSP_TRY(cusp_array_new(&array, (cusp_dtype)input->element, shape));
   cusp_status status = CUSP_OK;
   if (array.dtype == CUSP_STRING)
@@ -22,10 +21,8 @@ static cusp_status make_tensor(cusp_lua_tensor *tensor, const cusp_input *input,
   else if (input->bytes)
     memcpy(array.data, input->data, input->bytes);
   if (status == CUSP_OK)
-    status = cusp_node_leaf(&node, &array);
+    return cusp_lua_fill_array(tensor, &array);
   cusp_array_release(&array);
-  if (status == CUSP_OK)
-    cusp_lua_fill_tensor(tensor, node);
   return status;
 }
 
