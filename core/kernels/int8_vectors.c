@@ -3,7 +3,6 @@
 #include "../base/cpu.h"
 #include "../base/memory.h"
 #include "../base/threads.h"
-#include "tile_shape.h"
 
 #include <string.h>
 
@@ -53,8 +52,9 @@ size_t cusp_int8_vectors_workspace(const cusp_int8_task *task) {
 }
 
 #if defined(__x86_64__) && defined(__GNUC__) && __GNUC__ >= 11
+#include "tile_lines.h"
+
 #include <cpuid.h>
-#include <immintrin.h>
 
 #define WITH_VECTORS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 #define WITH_TILES \
@@ -78,10 +78,6 @@ typedef struct product {
   bool tiles, by_rows;
 } product;
 
-IN_LINE __mmask16 first_16(int64_t count) {
-  return count >= 16 ? (__mmask16)0xffff : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
-}
-
 /* ------------------------------------------------------------------ the left factor */
 
 /** The greatest absolute value of a row; NaN, whose bits are the greatest, if there is one. */
@@ -89,7 +85,7 @@ IN_LINE float top_of(const float *x, int64_t count) {
   const __m512i positive = _mm512_set1_epi32(0x7fffffff);
   __m512i top = _mm512_setzero_si512();
   for (int64_t k = 0; k < count; k += 16) {
-    const __m512i bits = (__m512i)_mm512_maskz_loadu_ps(first_16(count - k), x + k);
+    const __m512i bits = (__m512i)_mm512_maskz_loadu_ps(cusp_first_16(count - k), x + k);
     top = _mm512_max_epi32(top, _mm512_and_si512(bits, positive));
   }
   const int bits = _mm512_reduce_max_epi32(top);
@@ -110,7 +106,7 @@ WITH_VECTORS static void quantize_row(const product *p, int64_t i) {
   const __m512 rounder = _mm512_set1_ps(CUSP_INT8_ROUNDER);
   const __m128i lift = _mm_set1_epi8(p->tiles ? 0 : (char)-128);
   for (int64_t k = 0; k < t->k; k += 16) {
-    const __mmask16 mask = first_16(t->k - k);
+    const __mmask16 mask = cusp_first_16(t->k - k);
     __m512 y = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + k), factor);
     y = _mm512_sub_ps(_mm512_add_ps(y, rounder), rounder);
     y = _mm512_min_ps(_mm512_max_ps(y, low), high);
@@ -192,7 +188,7 @@ WITH_VECTORS static void pack_panels(void *context, int64_t begin, int64_t end) 
 /** Sums of 16 neighbouring columns of a row into c. */
 IN_LINE void store_sums(const product *p, int64_t row, int64_t column, __m512i sums) {
   const cusp_int8_task *t = p->task;
-  const __mmask16 mask = first_16(t->n - column);
+  const __mmask16 mask = cusp_first_16(t->n - column);
   const int64_t at = row * t->n + column;
   if (t->a) {
     _mm512_mask_storeu_epi32((int32_t *)t->c + at, mask, sums);
@@ -332,11 +328,6 @@ static void multiply_strips(void *context, int64_t begin, int64_t end) {
 
 /* ------------------------------------------------------------------ tiles */
 
-WITH_TILES static void configure(void) {
-  const cusp_tile_shape shape = cusp_whole_tiles();
-  _tile_loadconfig(&shape);
-}
-
 WITH_TILES static inline __attribute__((always_inline)) void
 store_tile(const product *p, const int32_t *sums, int64_t row, int64_t column) {
   const int64_t rows = p->task->m - row < LINES ? p->task->m - row : LINES;
@@ -421,7 +412,7 @@ WITH_TILES static void multiply_share(void *context, int64_t begin, int64_t end)
   const product *p = context;
   const int64_t rows = p->task->m, panels = tiles_of(p->task->n, LINES);
   if (p->tiles)
-    configure();
+    cusp_configure_whole_tiles();
   if (p->by_rows)
     multiply_range(p, 32 * begin, 32 * end < rows ? 32 * end : rows, 0, panels);
   else
