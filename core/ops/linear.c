@@ -7,6 +7,7 @@
 #include "../node/infer.h"
 #include "../node/promote.h"
 #include "einsum.h"
+#include "linalg.h"
 #include "matmul_kernels.h"
 
 #include <string.h>
@@ -82,18 +83,6 @@ static cusp_status int8_beside_bool(cusp_node **out, const cusp_op *op, int n_in
 
 /* ------------------------------------------------------------------ matmul: gradient */
 
-static cusp_node *swap_last(cusp_node *x) {
-  if (!x)
-    return NULL;
-  int64_t axes[CUSP_MAX_DIMS];
-  int ndim = x->type.shape.ndim;
-  for (int i = 0; i < ndim; i++)
-    axes[i] = i;
-  axes[ndim - 1] = ndim - 2;
-  axes[ndim - 2] = ndim - 1;
-  return cusp_transpose(x, axes);
-}
-
 /** x as a matrix: all axes but the last are its rows. */
 static cusp_node *as_rows(cusp_node *x) {
   const cusp_shape *shape = &x->type.shape;
@@ -140,11 +129,11 @@ static cusp_status matmul_gradient(cusp_gradient *g) {
   if (!a || !dy)
     return cusp_built(NULL);
   if (g->wanted[0]) {
-    g->dx[0] = back_to(cusp_matmul(dy, swap_last(b)), a, g->x[0]);
+    g->dx[0] = back_to(cusp_matmul(dy, cusp_linalg_transposed(b)), a, g->x[0]);
     CUSP_TRY(cusp_built(g->dx[0]));
   }
   if (g->wanted[1]) {
-    g->dx[1] = back_to(cusp_matmul(swap_last(a), dy), b, g->x[1]);
+    g->dx[1] = back_to(cusp_matmul(cusp_linalg_transposed(a), dy), b, g->x[1]);
     CUSP_TRY(cusp_built(g->dx[1]));
   }
   return CUSP_OK;
