@@ -8,6 +8,11 @@
 
 #define CUSP_ALIGNMENT 64
 
+/** `bytes`, rounded up so that what lies behind them is aligned. */
+static inline size_t cusp_aligned_size(size_t bytes) {
+  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+}
+
 /**
  * Gives `bytes` bytes (at least one), aligned to 64, uninitialised. *out is NULL on failure.
  * Freed blocks are kept by size class and given out again; see cusp_memory_trim.

@@ -53,7 +53,7 @@ static cusp_status lay_out(bundle *b, cusp_arena *memory, int count, cusp_node *
     const cusp_type *type = &outputs[i]->type;
     b->offsets[i] = b->bytes;
     b->sizes[i] = (size_t)cusp_shape_count(&type->shape) * cusp_dtype_size(type->dtype);
-    b->bytes += (b->sizes[i] + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+    b->bytes += cusp_aligned_size(b->sizes[i]);
   }
   return CUSP_OK;
 }

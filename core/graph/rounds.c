@@ -56,7 +56,7 @@ static void describe(rounds_state *s, const cusp_subgraph *graph, int n_outputs)
     if (k >= s->rounds.n_carried)
       continue;
     s->offsets[k] = s->block_bytes;
-    s->block_bytes += (s->output_bytes[k] + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+    s->block_bytes += cusp_aligned_size(s->output_bytes[k]);
   }
 }
 

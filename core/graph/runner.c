@@ -36,10 +36,6 @@ static size_t bytes_of(const cusp_type *type) {
   return (size_t)cusp_shape_count(&type->shape) * cusp_dtype_size(type->dtype);
 }
 
-static size_t aligned(size_t bytes) {
-  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
-
 static cusp_status place_states(cusp_runner *r) {
   const cusp_function *f = r->function;
   CUSP_TRY(cusp_alloc((void **)&r->offsets, ((size_t)f->n_assigned + 1) * sizeof *r->offsets));
@@ -49,7 +45,7 @@ static cusp_status place_states(cusp_runner *r) {
   for (int k = 0; k < f->n_assigned; k++) {
     r->state_of[f->assigned[k]] = k;
     r->offsets[k] = r->state_bytes;
-    r->state_bytes += aligned(bytes_of(&f->variables[f->assigned[k]]->type));
+    r->state_bytes += cusp_aligned_size(bytes_of(&f->variables[f->assigned[k]]->type));
   }
   CUSP_TRY(cusp_alloc_zeroed((void **)&r->start, r->state_bytes));
   return cusp_alloc((void **)&r->next, r->state_bytes);

@@ -1,5 +1,6 @@
 #include "attention.h"
 
+#include "../base/memory.h"
 #include "../base/threads.h"
 #include "blas.h"
 #include "isa.h"
@@ -13,7 +14,6 @@ CUSP_ISA_DECLARE_FLOATS(const cusp_attention_loops, cusp_attention_loops);
  */
 #define TARGETS 64
 #define SOURCES 256
-#define ALIGNED(bytes) (((bytes) + 63) / 64 * 64)
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -29,7 +29,8 @@ typedef struct tile {
 static size_t width_of(const cusp_attention *a) { return cusp_dtype_size(a->dtype); }
 
 static size_t tile_bytes(const cusp_attention *a) {
-  return ALIGNED((size_t)(least(a->targets, TARGETS) * least(a->sources, SOURCES)) * width_of(a));
+  return cusp_aligned_size((size_t)(least(a->targets, TARGETS) * least(a->sources, SOURCES)) *
+                           width_of(a));
 }
 
 /* targets from which products are worth their packing */

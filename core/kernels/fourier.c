@@ -239,7 +239,7 @@ int64_t cusp_fourier_lanes(const cusp_fourier_plan *plan) {
 static cusp_status part_bytes(size_t *bytes, const cusp_fourier_plan *plan, int64_t lanes) {
   CUSP_TRY(cusp_multiply_size(bytes, (size_t)cusp_fourier_width(plan->passes),
                               (size_t)lanes * cusp_dtype_size(plan->what.dtype)));
-  *bytes = (*bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+  *bytes = cusp_aligned_size(*bytes);
   return CUSP_OK;
 }
 

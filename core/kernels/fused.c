@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGN(bytes) (((int64_t)(bytes) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT)
 /* what a tile's streams and buffers may take of the first-level cache */
 #define TILE_BYTES (24 * 1024)
 /* a chunk of a reduction is worth its own accumulators from here on */
@@ -461,7 +460,7 @@ static void share_out(builder *b) {
 
 static int64_t reserve(cusp_fused *plan, int64_t bytes) {
   const int64_t offset = (int64_t)plan->workspace_bytes;
-  plan->workspace_bytes += (size_t)ALIGN(bytes);
+  plan->workspace_bytes += cusp_aligned_size((size_t)bytes);
   return offset;
 }
 
@@ -480,7 +479,7 @@ static void reserve_workspace(builder *b) {
     fused_output *out = &plan->outputs[k];
     if (out->reducer == CUSP_REDUCE_NONE)
       continue;
-    const int64_t bytes = ALIGN(out->count * out->accumulator_size);
+    const int64_t bytes = (int64_t)cusp_aligned_size((size_t)(out->count * out->accumulator_size));
     out->workspace = out->finish ? reserve(plan, bytes) : -1;
     plan->partial_offset[k] = (int64_t)plan->partial_bytes;
     plan->partial_bytes += (size_t)bytes;

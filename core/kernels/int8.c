@@ -25,9 +25,7 @@ typedef struct parts {
   float *scales;          /* [m] */
 } parts;
 
-static size_t rounded(int64_t count) {
-  return ((size_t)count * sizeof(float) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
+static size_t rounded(int64_t count) { return cusp_aligned_size((size_t)count * sizeof(float)); }
 
 static size_t plain_workspace(const cusp_int8_task *t) {
   return rounded(t->m * t->k) + rounded(t->k * t->n) + 2 * rounded(t->m * t->n) + rounded(t->m);

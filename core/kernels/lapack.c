@@ -80,10 +80,6 @@ static const routines *of(cusp_dtype dtype) {
   return dtype == CUSP_FLOAT32 ? &single_routines : &double_routines;
 }
 
-static size_t rounded(size_t bytes) {
-  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
-
 /** Leading dimensions must be at least 1. */
 static int leading(int size) { return size > 0 ? size : 1; }
 
@@ -202,7 +198,7 @@ static int qr_work(cusp_dtype dtype, int rows, int columns, int width) {
 
 size_t cusp_lapack_qr_scratch(cusp_dtype dtype, int rows, int columns, int width) {
   size_t count = (size_t)(rows < columns ? rows : columns), size = cusp_dtype_size(dtype);
-  return rounded(count * size) + (size_t)qr_work(dtype, rows, columns, width) * size;
+  return cusp_aligned_size(count * size) + (size_t)qr_work(dtype, rows, columns, width) * size;
 }
 
 void cusp_lapack_qr(cusp_dtype dtype, int rows, int columns, int width, void *a, void *q,
@@ -210,7 +206,7 @@ void cusp_lapack_qr(cusp_dtype dtype, int rows, int columns, int width, void *a,
   size_t size = cusp_dtype_size(dtype);
   int count = rows < columns ? rows : columns, ld = leading(rows), info,
       lwork = qr_work(dtype, rows, columns, width);
-  void *tau = scratch, *work = (char *)scratch + rounded((size_t)count * size);
+  void *tau = scratch, *work = (char *)scratch + cusp_aligned_size((size_t)count * size);
   int entered = cusp_blas_enter();
   of(dtype)->geqrf(&rows, &columns, a, &ld, tau, work, &lwork, &info);
   memset(q, 0, (size_t)rows * (size_t)width * size);
@@ -237,7 +233,7 @@ static void eigh_work(cusp_dtype dtype, int n, int *lwork, int *liwork) {
 size_t cusp_lapack_eigh_scratch(cusp_dtype dtype, int n) {
   int lwork, liwork;
   eigh_work(dtype, n, &lwork, &liwork);
-  return rounded((size_t)lwork * cusp_dtype_size(dtype)) + (size_t)liwork * sizeof(int);
+  return cusp_aligned_size((size_t)lwork * cusp_dtype_size(dtype)) + (size_t)liwork * sizeof(int);
 }
 
 static cusp_status check_eigenvalues(int info) {
@@ -250,7 +246,7 @@ static cusp_status check_eigenvalues(int info) {
 cusp_status cusp_lapack_eigh(cusp_dtype dtype, int n, void *a, void *values, void *scratch) {
   int lwork, liwork, info, ld = leading(n);
   eigh_work(dtype, n, &lwork, &liwork);
-  int *iwork = (int *)((char *)scratch + rounded((size_t)lwork * cusp_dtype_size(dtype))),
+  int *iwork = (int *)((char *)scratch + cusp_aligned_size((size_t)lwork * cusp_dtype_size(dtype))),
       entered = cusp_blas_enter();
   of(dtype)->syevd("V", "L", &n, a, &ld, values, scratch, &lwork, iwork, &liwork, &info, 1, 1);
   cusp_blas_leave(entered);
@@ -308,14 +304,14 @@ static int smaller(int a, int b) { return a < b ? a : b; }
 
 size_t cusp_lapack_svd_scratch(cusp_dtype dtype, int rows, int columns, bool vectors, bool full) {
   size_t work = (size_t)svd_work(dtype, rows, columns, vectors, full) * cusp_dtype_size(dtype);
-  return rounded(work) + 8 * (size_t)smaller(rows, columns) * sizeof(int);
+  return cusp_aligned_size(work) + 8 * (size_t)smaller(rows, columns) * sizeof(int);
 }
 
 cusp_status cusp_lapack_svd(cusp_dtype dtype, int rows, int columns, bool full, void *a,
                             void *values, void *u, void *vh, void *scratch) {
   int lda = leading(columns), ldvt = leading(full ? rows : smaller(rows, columns)), info;
   int lwork = svd_work(dtype, rows, columns, u != NULL, full);
-  int *iwork = (int *)((char *)scratch + rounded((size_t)lwork * cusp_dtype_size(dtype))),
+  int *iwork = (int *)((char *)scratch + cusp_aligned_size((size_t)lwork * cusp_dtype_size(dtype))),
       entered = cusp_blas_enter();
   of(dtype)->gesdd(svd_job(u != NULL, full), &columns, &rows, a, &lda, values, vh, &lda, u, &ldvt,
                    scratch, &lwork, iwork, &info, 1);

@@ -1,5 +1,6 @@
 #include "moments.h"
 
+#include "../base/memory.h"
 #include "../base/threads.h"
 
 #define CHUNK (1 << 15) /* elements of a chunk, at least: some 5 us */
@@ -22,7 +23,7 @@ static size_t state_bytes(const cusp_moments *m) {
   const int64_t tile = m->columns > CUSP_MOMENTS_TILE ? m->columns : CUSP_MOMENTS_TILE;
   const int64_t widened = m->dtype == wide(m) ? 0 : tile;
   const int64_t count = 2 * m->columns + 3 * cusp_moments_width(m->columns) + widened;
-  return ((size_t)count * cusp_dtype_size(wide(m)) + 63) / 64 * 64;
+  return cusp_aligned_size((size_t)count * cusp_dtype_size(wide(m)));
 }
 
 size_t cusp_moments_workspace(const cusp_moments *m) {

@@ -84,10 +84,6 @@ static cusp_cell_step cell_step(const cusp_recurrent *r, int64_t step, int64_t f
 
 /* ------------------------------------------------------------------ the workspace */
 
-static size_t rounded(size_t bytes) {
-  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
-
 /** Columns first .. first + count - 1 of a kernel [rows, G * U] as the factor of a product. */
 static cusp_factor columns_factor(const cusp_recurrent *r, const void *kernel, int64_t rows,
                                   int64_t first, int64_t count) {
@@ -114,7 +110,7 @@ static cusp_factor gradient_factor(const cusp_recurrent *r, const void *kernel, 
 
 /** Bytes of a factor packed: it is worth it by what all threads do with it at a step. */
 static size_t packed_bytes(const cusp_recurrent *r, cusp_factor factor) {
-  return rounded(cusp_factor_bytes(&factor, r->batch));
+  return cusp_aligned_size(cusp_factor_bytes(&factor, r->batch));
 }
 
 /** Packs a factor, which every step multiplies with, into the workspace at *next, which moves on.
@@ -138,7 +134,7 @@ static cusp_factor apart_factor(const cusp_recurrent *r) {
 }
 
 static size_t scratch_bytes(const cusp_recurrent *r) {
-  return rounded((size_t)r->cell->scratch * (size_t)r->batch * row_bytes(r));
+  return cusp_aligned_size((size_t)r->cell->scratch * (size_t)r->batch * row_bytes(r));
 }
 
 size_t cusp_recurrent_workspace(const cusp_recurrent *r) {
@@ -148,7 +144,8 @@ size_t cusp_recurrent_workspace(const cusp_recurrent *r) {
 
 /** Of a projection's cotangents over all steps. */
 static size_t projection_bytes(const cusp_recurrent *r) {
-  return rounded((size_t)r->cell->gates * (size_t)r->time * (size_t)r->batch * row_bytes(r));
+  return cusp_aligned_size((size_t)r->cell->gates * (size_t)r->time * (size_t)r->batch *
+                           row_bytes(r));
 }
 
 /** Whether the weights' gradients are single products on tiles. */
@@ -156,7 +153,7 @@ static bool tiled_gradients(const cusp_recurrent *r) { return r->narrow && cusp_
 
 /** x by time first, in bfloat16. */
 static size_t ordered_bytes(const cusp_recurrent *r) {
-  return rounded((size_t)(r->time * r->batch * r->input) * sizeof(cusp_bfloat16));
+  return cusp_aligned_size((size_t)(r->time * r->batch * r->input) * sizeof(cusp_bfloat16));
 }
 
 /** What the products of the weights' gradients work in. */
@@ -169,7 +166,7 @@ static size_t tiled_bytes(const cusp_recurrent *r) {
 
 /** Of the cotangents that masked rows keep. */
 static size_t saved_bytes(const cusp_recurrent *r) {
-  return rounded((size_t)r->cell->states * (size_t)r->batch * row_bytes(r));
+  return cusp_aligned_size((size_t)r->cell->states * (size_t)r->batch * row_bytes(r));
 }
 
 size_t cusp_recurrent_gradient_workspace(const cusp_recurrent *r) {

@@ -57,7 +57,7 @@ static void set_kernel(cusp_sliced_convolution *s, const cusp_convolution *c) {
   s->pack_together = c->groups == 1 && s->kernel_count >= LEAST_KERNEL;
   if (s->face == CUSP_CONVOLUTION_KERNEL_GRADIENT && s->packed > 0)
     s->kernel_count = (int64_t)(s->packed / sizeof(float));
-  s->kernel_bytes = ((size_t)s->kernel_count * sizeof(float) + 63) / 64 * 64;
+  s->kernel_bytes = cusp_aligned_size((size_t)s->kernel_count * sizeof(float));
 }
 
 static bool make_slice(cusp_sliced_convolution *s, const cusp_convolution *convolution,

@@ -1,5 +1,6 @@
 #include "vector.h"
 
+#include "../base/threads.h"
 #include "vector_tables.h"
 
 static const cusp_vector_tables *tables(void) { return CUSP_ISA_CHOOSE(cusp_vector_tables); }
@@ -35,6 +36,26 @@ cusp_vector_fn cusp_vector_find(cusp_vector_id id, cusp_dtype dtype) {
 
 cusp_vector_fn cusp_vector_find_cast(cusp_dtype from, cusp_dtype to) {
   return (*tables()->casts)[from][to];
+}
+
+typedef struct conversion {
+  cusp_vector_fn fn;
+  const char *from;
+  char *to;
+  size_t from_size, to_size;
+} conversion;
+
+static void convert_range(void *context, int64_t begin, int64_t end) {
+  const conversion *c = context;
+  c->fn(end - begin, c->to + (size_t)begin * c->to_size,
+        (const void *[]){c->from + (size_t)begin * c->from_size}, (const int8_t[]){1});
+}
+
+void cusp_vector_convert(cusp_dtype from_dtype, const void *from, cusp_dtype to_dtype, void *to,
+                         int64_t n) {
+  conversion c = {cusp_vector_find_cast(from_dtype, to_dtype), from, to,
+                  cusp_dtype_size(from_dtype), cusp_dtype_size(to_dtype)};
+  cusp_parallel_for(n, 65536, convert_range, &c);
 }
 
 enum { quick = false, slow = true };

@@ -30,6 +30,9 @@ typedef void (*cusp_vector_fn)(int64_t n, void *out, const void *const *in, cons
 cusp_vector_fn cusp_vector_find(cusp_vector_id id, cusp_dtype dtype);
 /** Conversion of n elements; float to int truncates, to bool is != 0. Step as above. */
 cusp_vector_fn cusp_vector_find_cast(cusp_dtype from, cusp_dtype to);
+/** Converts n elements, many of them on several threads. */
+void cusp_vector_convert(cusp_dtype from_dtype, const void *from, cusp_dtype to_dtype, void *to,
+                         int64_t n);
 /** Whether it costs some ten times an addition (exp, tanh, power, ...); for estimates. */
 bool cusp_vector_is_slow(cusp_vector_fn function);
 

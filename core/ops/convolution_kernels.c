@@ -62,31 +62,23 @@ cusp_convolution cusp_convolution_of(const cusp_call *call, cusp_convolution_fac
 
 /* ------------------------------------------------------------------ plain loops */
 
-static size_t wide_bytes(const cusp_array *x) {
-  const size_t bytes = (size_t)cusp_array_count(x) * sizeof(float);
-  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
-
 /** The plain loops know no bfloat16: operands and result get float32 copies. */
 static cusp_status prepare_reference(cusp_call *call) {
   if (call->inputs[0].dtype == CUSP_BFLOAT16)
-    call->workspace_bytes =
-        wide_bytes(&call->inputs[0]) + wide_bytes(&call->inputs[1]) + wide_bytes(&call->outputs[0]);
+    call->workspace_bytes = cusp_wide_bytes(&call->inputs[0]) + cusp_wide_bytes(&call->inputs[1]) +
+                            cusp_wide_bytes(&call->outputs[0]);
   return CUSP_OK;
-}
-
-static void convert(cusp_dtype from, const void *x, cusp_dtype to, void *y, int64_t count) {
-  cusp_vector_find_cast(from, to)(count, y, (const void *[]){x}, (const int8_t[]){1});
 }
 
 static void run_widened(const cusp_call *call, const cusp_convolution *c,
                         cusp_convolution_face which) {
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *out = &call->outputs[0];
-  char *wide_a = call->workspace, *wide_b = wide_a + wide_bytes(a), *wide = wide_b + wide_bytes(b);
-  convert(a->dtype, a->data, CUSP_FLOAT32, wide_a, cusp_array_count(a));
-  convert(b->dtype, b->data, CUSP_FLOAT32, wide_b, cusp_array_count(b));
+  char *wide_a = call->workspace, *wide_b = wide_a + cusp_wide_bytes(a),
+       *wide = wide_b + cusp_wide_bytes(b);
+  cusp_vector_convert(a->dtype, a->data, CUSP_FLOAT32, wide_a, cusp_array_count(a));
+  cusp_vector_convert(b->dtype, b->data, CUSP_FLOAT32, wide_b, cusp_array_count(b));
   cusp_convolution_reference(c, which, CUSP_FLOAT32, wide_a, wide_b, wide);
-  convert(CUSP_FLOAT32, wide, out->dtype, out->data, cusp_array_count(out));
+  cusp_vector_convert(CUSP_FLOAT32, wide, out->dtype, out->data, cusp_array_count(out));
 }
 
 static cusp_status run_plain(cusp_call *call) {
@@ -219,10 +211,6 @@ static bool can_run_onednn(const cusp_call *call) {
 /* more than oneDNN takes for a convolution; it raises what ends the program without it */
 #define PRIMITIVE_BYTES ((size_t)16 << 20)
 
-static size_t aligned(size_t bytes) {
-  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
-
 static size_t kernel_bytes(const cusp_call *call) {
   return (size_t)cusp_array_count(&call->inputs[1]) * cusp_dtype_size(call->inputs[1].dtype);
 }
@@ -234,9 +222,10 @@ static void plan_forms(cusp_call *call, onednn_state *state) {
   state->keeps = cusp_face_of(call) != CUSP_CONVOLUTION_KERNEL_GRADIENT &&
                  cusp_keeps_kernel(call) && (packed > 0 || scaled);
   state->form_bytes = packed > 0 ? packed : kernel_bytes(call);
-  state->own_workspace =
-      aligned(cusp_sliced_convolution_workspace(state->convolution) - (state->keeps ? packed : 0));
-  call->workspace_bytes = state->own_workspace + (scaled ? aligned(kernel_bytes(call)) : 0);
+  state->own_workspace = cusp_aligned_size(cusp_sliced_convolution_workspace(state->convolution) -
+                                           (state->keeps ? packed : 0));
+  call->workspace_bytes =
+      state->own_workspace + (scaled ? cusp_aligned_size(kernel_bytes(call)) : 0);
   call->kept_bytes = state->keeps ? state->form_bytes : 0;
 }
 
@@ -365,22 +354,22 @@ static bool can_run_depthwise(const cusp_call *call) {
 /** Of bfloat16, operands and result get float32 copies behind the sums. */
 static cusp_status prepare_depthwise(cusp_call *call) {
   const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_KERNEL_GRADIENT);
-  call->workspace_bytes = aligned(cusp_depthwise_workspace(&c));
+  call->workspace_bytes = cusp_aligned_size(cusp_depthwise_workspace(&c));
   if (c.dtype == CUSP_BFLOAT16)
-    call->workspace_bytes +=
-        wide_bytes(&call->inputs[0]) + wide_bytes(&call->inputs[1]) + wide_bytes(&call->outputs[0]);
+    call->workspace_bytes += cusp_wide_bytes(&call->inputs[0]) + cusp_wide_bytes(&call->inputs[1]) +
+                             cusp_wide_bytes(&call->outputs[0]);
   return CUSP_OK;
 }
 
 static void run_depthwise_widened(const cusp_call *call, const cusp_convolution *c) {
   const cusp_array *x = &call->inputs[0], *dy = &call->inputs[1], *out = &call->outputs[0];
-  char *wide_x = (char *)call->workspace + aligned(cusp_depthwise_workspace(c));
-  char *wide_dy = wide_x + wide_bytes(x), *wide = wide_dy + wide_bytes(dy);
-  convert(x->dtype, x->data, CUSP_FLOAT32, wide_x, cusp_array_count(x));
-  convert(dy->dtype, dy->data, CUSP_FLOAT32, wide_dy, cusp_array_count(dy));
+  char *wide_x = (char *)call->workspace + cusp_aligned_size(cusp_depthwise_workspace(c));
+  char *wide_dy = wide_x + cusp_wide_bytes(x), *wide = wide_dy + cusp_wide_bytes(dy);
+  cusp_vector_convert(x->dtype, x->data, CUSP_FLOAT32, wide_x, cusp_array_count(x));
+  cusp_vector_convert(dy->dtype, dy->data, CUSP_FLOAT32, wide_dy, cusp_array_count(dy));
   cusp_depthwise_kernel_gradient(c, (const float *)wide_x, (const float *)wide_dy, (float *)wide,
                                  call->workspace);
-  convert(CUSP_FLOAT32, wide, out->dtype, out->data, cusp_array_count(out));
+  cusp_vector_convert(CUSP_FLOAT32, wide, out->dtype, out->data, cusp_array_count(out));
 }
 
 static cusp_status run_depthwise(cusp_call *call) {

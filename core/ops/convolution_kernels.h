@@ -2,6 +2,7 @@
 #define CUSP_OPS_CONVOLUTION_KERNELS_H
 /* The kernels that the rows of convolutions share. `detail` of a row is one of the faces. */
 
+#include "../base/memory.h"
 #include "../kernels/windows.h"
 #include "../node/op.h"
 #include "../tensor/forms.h"
@@ -22,6 +23,10 @@ typedef struct cusp_ending {
 
 static inline cusp_convolution_face cusp_face_of(const cusp_call *call) {
   return *(const cusp_convolution_face *)call->op->detail;
+}
+/** Bytes of a copy in float32. */
+static inline size_t cusp_wide_bytes(const cusp_array *x) {
+  return cusp_aligned_size((size_t)cusp_array_count(x) * sizeof(float));
 }
 cusp_ending cusp_ending_of(const cusp_call *call);
 cusp_convolution cusp_convolution_of(const cusp_call *call, cusp_convolution_face face);

@@ -34,10 +34,6 @@ static size_t matrix_bytes(const cusp_array *array) {
          cusp_dtype_size(array->dtype);
 }
 
-static size_t rounded(size_t bytes) {
-  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
-
 static cusp_status ready(cusp_call *call) {
   (void)call;
   return cusp_lapack_ready();
@@ -81,7 +77,7 @@ static cusp_status triangular_run(cusp_call *call) {
 static cusp_status solve_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   size_t b_bytes = call->n_inputs > 1 ? matrix_bytes(&call->inputs[1]) : 0;
-  call->workspace_bytes = rounded(matrix_bytes(a)) + rounded(b_bytes) +
+  call->workspace_bytes = cusp_aligned_size(matrix_bytes(a)) + cusp_aligned_size(b_bytes) +
                           (size_t)cusp_rows_of(&a->shape) * sizeof(int32_t);
   return cusp_lapack_ready();
 }
@@ -89,8 +85,8 @@ static cusp_status solve_prepare(cusp_call *call) {
 static cusp_status solve_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *out = &call->outputs[0];
   int64_t n = cusp_rows_of(&a->shape), k = cusp_columns_of(&b->shape);
-  char *lu = call->workspace, *columns = lu + rounded(matrix_bytes(a));
-  int32_t *pivots = (int32_t *)(columns + rounded(matrix_bytes(b)));
+  char *lu = call->workspace, *columns = lu + cusp_aligned_size(matrix_bytes(a));
+  int32_t *pivots = (int32_t *)(columns + cusp_aligned_size(matrix_bytes(b)));
   for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
     cusp_lapack_transpose(a->dtype, n, n, cusp_linalg_item(a, 2, i), lu);
     cusp_lapack_transpose(a->dtype, n, k, cusp_linalg_item(b, 2, i), columns);
@@ -107,7 +103,7 @@ static cusp_status slogdet_run(cusp_call *call) {
   size_t size = cusp_dtype_size(a->dtype);
   int64_t n = cusp_rows_of(&a->shape);
   char *lu = call->workspace;
-  int32_t *pivots = (int32_t *)(lu + rounded(matrix_bytes(a)));
+  int32_t *pivots = (int32_t *)(lu + cusp_aligned_size(matrix_bytes(a)));
   for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
     double sign = 1, logarithm = 0;
     memcpy(lu, cusp_linalg_item(a, 2, i),
@@ -169,7 +165,7 @@ static cusp_status qr_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *q = &call->outputs[0];
   CUSP_TRY(cusp_lapack_ready());
   call->workspace_bytes =
-      rounded(matrix_bytes(a)) + rounded(matrix_bytes(q)) +
+      cusp_aligned_size(matrix_bytes(a)) + cusp_aligned_size(matrix_bytes(q)) +
       cusp_lapack_qr_scratch(a->dtype, (int)cusp_rows_of(&a->shape),
                              (int)cusp_columns_of(&a->shape), (int)cusp_columns_of(&q->shape));
   return CUSP_OK;
@@ -180,8 +176,8 @@ static cusp_status qr_run(cusp_call *call) {
   int64_t rows = cusp_rows_of(&a->shape), columns = cusp_columns_of(&a->shape),
           width = cusp_columns_of(&q->shape);
   size_t size = cusp_dtype_size(a->dtype);
-  char *by_columns = call->workspace, *q_columns = by_columns + rounded(matrix_bytes(a)),
-       *scratch = q_columns + rounded(matrix_bytes(q));
+  char *by_columns = call->workspace, *q_columns = by_columns + cusp_aligned_size(matrix_bytes(a)),
+       *scratch = q_columns + cusp_aligned_size(matrix_bytes(q));
   for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
     cusp_lapack_transpose(a->dtype, rows, columns, cusp_linalg_item(a, 2, i), by_columns);
     cusp_lapack_qr(a->dtype, (int)rows, (int)columns, (int)width, by_columns, q_columns, scratch);
@@ -197,15 +193,15 @@ static cusp_status qr_run(cusp_call *call) {
 static cusp_status eigh_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   CUSP_TRY(cusp_lapack_ready());
-  call->workspace_bytes =
-      rounded(matrix_bytes(a)) + cusp_lapack_eigh_scratch(a->dtype, (int)cusp_rows_of(&a->shape));
+  call->workspace_bytes = cusp_aligned_size(matrix_bytes(a)) +
+                          cusp_lapack_eigh_scratch(a->dtype, (int)cusp_rows_of(&a->shape));
   return CUSP_OK;
 }
 
 static cusp_status eigh_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   int64_t n = cusp_rows_of(&a->shape);
-  char *vectors = call->workspace, *scratch = vectors + rounded(matrix_bytes(a));
+  char *vectors = call->workspace, *scratch = vectors + cusp_aligned_size(matrix_bytes(a));
   for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
     symmetrise(a, cusp_linalg_item(a, 2, i), vectors);
     CUSP_TRY(cusp_lapack_eigh(a->dtype, (int)n, vectors, cusp_linalg_item(&call->outputs[0], 1, i),
@@ -223,17 +219,17 @@ static bool full_svd(const cusp_call *call) {
 static cusp_status svd_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   CUSP_TRY(cusp_lapack_ready());
-  call->workspace_bytes =
-      rounded(matrix_bytes(a)) + cusp_lapack_svd_scratch(a->dtype, (int)cusp_rows_of(&a->shape),
-                                                         (int)cusp_columns_of(&a->shape),
-                                                         call->n_outputs == 3, full_svd(call));
+  call->workspace_bytes = cusp_aligned_size(matrix_bytes(a)) +
+                          cusp_lapack_svd_scratch(a->dtype, (int)cusp_rows_of(&a->shape),
+                                                  (int)cusp_columns_of(&a->shape),
+                                                  call->n_outputs == 3, full_svd(call));
   return CUSP_OK;
 }
 
 static cusp_status svd_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   bool vectors = call->n_outputs == 3;
-  char *copy = call->workspace, *scratch = copy + rounded(matrix_bytes(a));
+  char *copy = call->workspace, *scratch = copy + cusp_aligned_size(matrix_bytes(a));
   for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
     memcpy(copy, cusp_linalg_item(a, 2, i), matrix_bytes(a));
     void *values = cusp_linalg_item(&call->outputs[vectors ? 1 : 0], 1, i);

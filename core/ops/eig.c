@@ -13,10 +13,6 @@
 /* Its outputs: parts of the values [..., n] and of the vectors [..., n, n], which are columns. */
 enum { VALUES_RE, VALUES_IM, VECTORS_RE, VECTORS_IM, OUTPUTS };
 
-static size_t rounded(size_t bytes) {
-  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
-
 /* ------------------------------------------------------------------ kernel */
 
 /* Workspace: the matrix and its vectors by columns, LAPACK's scratch. */
@@ -24,8 +20,8 @@ static cusp_status prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   size_t n = (size_t)cusp_rows_of(&a->shape);
   CUSP_TRY(cusp_lapack_ready());
-  call->workspace_bytes =
-      2 * rounded(n * n * cusp_dtype_size(a->dtype)) + cusp_lapack_eig_scratch(a->dtype, (int)n);
+  call->workspace_bytes = 2 * cusp_aligned_size(n * n * cusp_dtype_size(a->dtype)) +
+                          cusp_lapack_eig_scratch(a->dtype, (int)n);
   return CUSP_OK;
 }
 
@@ -59,7 +55,7 @@ static void unpack(const cusp_array *a, const void *columns, const void *values_
 static cusp_status run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *out = call->outputs;
   int64_t n = cusp_rows_of(&a->shape);
-  size_t bytes = rounded((size_t)(n * n) * cusp_dtype_size(a->dtype));
+  size_t bytes = cusp_aligned_size((size_t)(n * n) * cusp_dtype_size(a->dtype));
   char *matrix = call->workspace, *columns = matrix + bytes, *scratch = columns + bytes;
   for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
     void *re = cusp_linalg_item(&out[VALUES_RE], 1, i),

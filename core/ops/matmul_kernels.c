@@ -248,10 +248,6 @@ static bool is_blas_dtype(const cusp_call *call) {
 
 /* 16-bit floats: both operands are widened to float32, multiplied, and the result narrowed. */
 
-static size_t rounded(int64_t floats) {
-  return ((size_t)floats * sizeof(float) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
-
 static bool is_half(const cusp_call *call) {
   return cusp_dtype_is_float(call->inputs[0].dtype) && !is_blas_dtype(call);
 }
@@ -261,41 +257,20 @@ static cusp_status half_prepare(cusp_call *call) {
   matmul_plan *plan = call->state;
   plan->task.dtype = CUSP_FLOAT32;
   plan->in_size = plan->out_size = sizeof(float);
-  call->workspace_bytes = rounded(cusp_array_count(&call->inputs[0])) +
-                          rounded(cusp_array_count(&call->inputs[1])) +
-                          rounded(cusp_array_count(&call->outputs[0]));
+  call->workspace_bytes = cusp_wide_bytes(&call->inputs[0]) + cusp_wide_bytes(&call->inputs[1]) +
+                          cusp_wide_bytes(&call->outputs[0]);
   return CUSP_OK;
-}
-
-typedef struct conversion {
-  cusp_vector_fn fn;
-  const char *from;
-  char *to;
-  size_t from_size, to_size;
-} conversion;
-
-static void convert_range(void *context, int64_t begin, int64_t end) {
-  const conversion *c = context;
-  c->fn(end - begin, c->to + (size_t)begin * c->to_size,
-        (const void *[]){c->from + (size_t)begin * c->from_size}, (const int8_t[]){1});
-}
-
-static void convert(cusp_dtype from_dtype, const void *from, cusp_dtype to_dtype, void *to,
-                    int64_t count) {
-  conversion c = {cusp_vector_find_cast(from_dtype, to_dtype), from, to,
-                  cusp_dtype_size(from_dtype), cusp_dtype_size(to_dtype)};
-  cusp_parallel_for(count, 65536, convert_range, &c);
 }
 
 static cusp_status half_run(cusp_call *call) {
   CUSP_TRY(cusp_blas_ready());
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *c = &call->outputs[0];
-  char *wide_a = call->workspace, *wide_b = wide_a + rounded(cusp_array_count(a)),
-       *wide_c = wide_b + rounded(cusp_array_count(b));
-  convert(a->dtype, a->data, CUSP_FLOAT32, wide_a, cusp_array_count(a));
-  convert(b->dtype, b->data, CUSP_FLOAT32, wide_b, cusp_array_count(b));
+  char *wide_a = call->workspace, *wide_b = wide_a + cusp_wide_bytes(a),
+       *wide_c = wide_b + cusp_wide_bytes(b);
+  cusp_vector_convert(a->dtype, a->data, CUSP_FLOAT32, wide_a, cusp_array_count(a));
+  cusp_vector_convert(b->dtype, b->data, CUSP_FLOAT32, wide_b, cusp_array_count(b));
   run_plan(call->state, wide_a, wide_b, wide_c);
-  convert(CUSP_FLOAT32, wide_c, c->dtype, c->data, cusp_array_count(c));
+  cusp_vector_convert(CUSP_FLOAT32, wide_c, c->dtype, c->data, cusp_array_count(c));
   return CUSP_OK;
 }
 

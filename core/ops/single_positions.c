@@ -43,13 +43,9 @@ bool cusp_single_positions_can_run(const cusp_call *call) {
          positions_of(&c) <= most && c.channels * c.filters >= LEAST_KERNEL;
 }
 
-static size_t wide_bytes(const cusp_array *x) {
-  return ((size_t)cusp_array_count(x) * sizeof(float) + 63) / 64 * 64;
-}
-
 cusp_status cusp_single_positions_prepare(cusp_call *call) {
   if (call->inputs[0].dtype == CUSP_BFLOAT16)
-    call->workspace_bytes = wide_bytes(&call->inputs[0]) + wide_bytes(&call->inputs[1]);
+    call->workspace_bytes = cusp_wide_bytes(&call->inputs[0]) + cusp_wide_bytes(&call->inputs[1]);
   return cusp_blas_ready();
 }
 
@@ -77,8 +73,7 @@ static cusp_gemm_task task_of(const cusp_convolution *c, cusp_convolution_face f
 static const void *widened(const cusp_array *x, void *room) {
   if (x->dtype == CUSP_FLOAT32)
     return x->data;
-  cusp_vector_find_cast(x->dtype, CUSP_FLOAT32)(cusp_array_count(x), room,
-                                                (const void *[]){x->data}, (const int8_t[]){1});
+  cusp_vector_convert(x->dtype, x->data, CUSP_FLOAT32, room, cusp_array_count(x));
   return room;
 }
 
@@ -87,7 +82,7 @@ cusp_status cusp_single_positions_run(cusp_call *call) {
   const cusp_convolution c = cusp_convolution_of(call, face);
   cusp_gemm_task task = task_of(&c, face);
   task.a = widened(&call->inputs[0], call->workspace);
-  task.b = widened(&call->inputs[1], (char *)call->workspace + wide_bytes(&call->inputs[0]));
+  task.b = widened(&call->inputs[1], (char *)call->workspace + cusp_wide_bytes(&call->inputs[0]));
   task.c = call->outputs[0].data;
   cusp_gemm(&task);
   return CUSP_OK;

@@ -525,6 +525,22 @@ static void test_cast_steps(void) {
     }
 }
 
+/* More than one piece of work for a thread, and the first and last of each. */
+static void test_conversion(void) {
+  enum { ELEMENTS = 3 * 65536 + 5 };
+  int32_t *from = malloc(ELEMENTS * sizeof *from);
+  double *to = malloc(ELEMENTS * sizeof *to);
+  int64_t wrong = 0;
+  for (int i = 0; i < ELEMENTS; i++)
+    from[i] = i - 1000;
+  cusp_vector_convert(CUSP_INT32, from, CUSP_FLOAT64, to, ELEMENTS);
+  for (int i = 0; i < ELEMENTS; i++)
+    wrong += to[i] != i - 1000;
+  CHECK(wrong == 0);
+  free(from);
+  free(to);
+}
+
 static void test_missing(void) {
   CHECK(cusp_vector_find(CUSP_VECTOR_bitwise_and, CUSP_FLOAT32) == NULL);
   CHECK(cusp_vector_find(CUSP_VECTOR_bitwise_and, CUSP_FLOAT16) == NULL);
@@ -560,6 +576,7 @@ int main(void) {
   test_casts();
   test_steps();
   test_cast_steps();
+  test_conversion();
   test_missing();
   test_every_function_has_a_case();
   return check_summary();
