@@ -24,9 +24,7 @@ typedef struct matmul_plan {
   cusp_plain_product plain;
   cusp_plain_fn plain_fn; /* integers; NULL: task */
   size_t in_size, out_size;
-  int batch_ndim;
-  int64_t batch_size[CUSP_MAX_DIMS], a_step[CUSP_MAX_DIMS], b_step[CUSP_MAX_DIMS];
-  int64_t count;
+  cusp_batch batch;
 } matmul_plan;
 
 /** Whether BLAS can read the matrix as it lies: `trans` says that its columns, not its rows, are
@@ -66,37 +64,43 @@ static void batch_steps(int64_t *steps, const cusp_array *x, int x_batch, const 
   }
 }
 
+cusp_batch cusp_batch_of(const cusp_call *call) {
+  const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *c = &call->outputs[0];
+  const int left = cusp_matrices_of(&a->shape, a->strides, true).batch_ndim,
+            right = cusp_matrices_of(&b->shape, b->strides, false).batch_ndim;
+  cusp_batch batch = {.ndim = left > right ? left : right, .count = 1};
+  batch_steps(batch.a_step, a, left, &c->shape, batch.ndim);
+  batch_steps(batch.b_step, b, right, &c->shape, batch.ndim);
+  for (int i = 0; i < batch.ndim; i++)
+    batch.count *= batch.size[i] = c->shape.size[i];
+  return batch;
+}
+
 static void plan_geometry(matmul_plan *plan, const cusp_call *call, cusp_matrices *left,
                           cusp_matrices *right) {
-  const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *c = &call->outputs[0];
+  const cusp_array *a = &call->inputs[0], *b = &call->inputs[1];
   *left = cusp_matrices_of(&a->shape, a->strides, true);
   *right = cusp_matrices_of(&b->shape, b->strides, false);
-  int batch = left->batch_ndim > right->batch_ndim ? left->batch_ndim : right->batch_ndim;
-  batch_steps(plan->a_step, a, left->batch_ndim, &c->shape, batch);
-  batch_steps(plan->b_step, b, right->batch_ndim, &c->shape, batch);
-  plan->batch_ndim = batch;
-  plan->count = 1;
-  for (int i = 0; i < batch; i++)
-    plan->count *= plan->batch_size[i] = c->shape.size[i];
+  plan->batch = cusp_batch_of(call);
   plan->in_size = cusp_dtype_size(a->dtype);
-  plan->out_size = cusp_dtype_size(c->dtype);
+  plan->out_size = cusp_dtype_size(call->outputs[0].dtype);
 }
 
 /** Where the right operand is one matrix and the left one's leading axes continue its rows, all is
  * one tall product. */
-static void merge_batch_into_rows(matmul_plan *plan, cusp_matrices *left) {
+static void merge_batch_into_rows(cusp_batch *batch, cusp_matrices *left) {
   if (left->rows > 1 && left->column_step != 1 && left->columns > 1)
     return; /* stored by columns: its rows do not continue */
-  while (plan->batch_ndim > 0) {
-    int last = plan->batch_ndim - 1;
-    bool continues = left->rows == 1 || plan->a_step[last] == left->row_step * left->rows;
-    if (plan->batch_size[last] != 1 && (plan->b_step[last] != 0 || !continues))
+  while (batch->ndim > 0) {
+    int last = batch->ndim - 1;
+    bool continues = left->rows == 1 || batch->a_step[last] == left->row_step * left->rows;
+    if (batch->size[last] != 1 && (batch->b_step[last] != 0 || !continues))
       return;
-    if (plan->batch_size[last] != 1 && left->rows == 1)
-      left->row_step = plan->a_step[last];
-    left->rows *= plan->batch_size[last];
-    plan->count = plan->batch_size[last] > 0 ? plan->count / plan->batch_size[last] : 0;
-    plan->batch_ndim = last;
+    if (batch->size[last] != 1 && left->rows == 1)
+      left->row_step = batch->a_step[last];
+    left->rows *= batch->size[last];
+    batch->count = batch->size[last] > 0 ? batch->count / batch->size[last] : 0;
+    batch->ndim = last;
   }
 }
 
@@ -121,16 +125,16 @@ static cusp_status blas_prepare(cusp_call *call) {
   CUSP_TRY(plan_new(&plan));
   plan_geometry(plan, call, &left, &right);
   cusp_matrices merged = left;
-  matmul_plan before = *plan;
-  merge_batch_into_rows(plan, &merged);
+  const cusp_batch batch = plan->batch;
+  merge_batch_into_rows(&plan->batch, &merged);
   bool trans;
   int64_t ld;
   if (blas_layout(&merged, &trans, &ld))
     left = merged;
   else
-    *plan = before;
+    plan->batch = batch;
   fill_task(plan, &left, &right, call->inputs[0].dtype);
-  if (plan->count == 1)
+  if (plan->batch.count == 1)
     plan->product = cusp_product_new(&plan->task);
   if (plan->product)
     call->workspace_bytes = cusp_product_workspace(plan->product);
@@ -173,13 +177,8 @@ typedef struct matmul_run {
 /** The operands of product `index` of the batch. */
 static void locate(const matmul_run *run, int64_t index, const char **a, const char **b, char **c) {
   const matmul_plan *plan = run->plan;
-  int64_t a_offset = 0, b_offset = 0, rest = index;
-  for (int i = plan->batch_ndim - 1; i >= 0; i--) {
-    int64_t position = rest % plan->batch_size[i];
-    rest /= plan->batch_size[i];
-    a_offset += position * plan->a_step[i];
-    b_offset += position * plan->b_step[i];
-  }
+  int64_t a_offset, b_offset;
+  cusp_batch_offsets(&plan->batch, index, &a_offset, &b_offset);
   int64_t m = plan->plain_fn ? plan->plain.m : plan->task.m,
           n = plan->plain_fn ? plan->plain.n : plan->task.n;
   *a = run->a + a_offset * (int64_t)plan->in_size;
@@ -215,8 +214,8 @@ static void run_plan(const matmul_plan *plan, const void *a, const void *b, void
   double flops = plan->plain_fn
                      ? 60.0 * (double)plan->plain.m * (double)plan->plain.n * (double)plan->plain.k
                      : 2.0 * (double)t->m * (double)t->n * (double)t->k;
-  if (!plan->plain_fn && flops > 2e7 && plan->count < 4 * cusp_get_num_threads()) {
-    for (int64_t i = 0; i < plan->count; i++) {
+  if (!plan->plain_fn && flops > 2e7 && plan->batch.count < 4 * cusp_get_num_threads()) {
+    for (int64_t i = 0; i < plan->batch.count; i++) {
       matmul_run one = run;
       const char *a_i, *b_i;
       locate(&run, i, &a_i, &b_i, &one.c);
@@ -228,7 +227,7 @@ static void run_plan(const matmul_plan *plan, const void *a, const void *b, void
     }
     return;
   }
-  cusp_parallel_for(plan->count, (int64_t)(1.5e6 / (flops + 1e4)) + 1, run_products, &run);
+  cusp_parallel_for(plan->batch.count, (int64_t)(1.5e6 / (flops + 1e4)) + 1, run_products, &run);
 }
 
 static cusp_status matmul_run_arrays(cusp_call *call) {
@@ -325,10 +324,11 @@ static cusp_status tiles_run_arrays(cusp_call *call) {
   tiles_run t = {{plan, call->inputs[0].data, call->inputs[1].data, call->outputs[0].data},
                  call->outputs[0].dtype};
   const double flops = 2.0 * (double)plan->task.m * (double)plan->task.n * (double)plan->task.k;
-  if (plan->count > 1 && tile_bytes(plan) <= TILE_STACK)
-    cusp_parallel_for(plan->count, (int64_t)(6e6 / (flops + 1e4)) + 1, multiply_small_tiles, &t);
+  if (plan->batch.count > 1 && tile_bytes(plan) <= TILE_STACK)
+    cusp_parallel_for(plan->batch.count, (int64_t)(6e6 / (flops + 1e4)) + 1, multiply_small_tiles,
+                      &t);
   else
-    for (int64_t i = 0; i < plan->count; i++)
+    for (int64_t i = 0; i < plan->batch.count; i++)
       multiply_tiles(&t, i, call->workspace);
   return CUSP_OK;
 }
@@ -371,7 +371,7 @@ static cusp_status int8_prepare(cusp_call *call) {
 static cusp_status int8_run(cusp_call *call) {
   const matmul_plan *plan = call->state;
   const matmul_run run = {plan, call->inputs[0].data, call->inputs[1].data, call->outputs[0].data};
-  for (int64_t i = 0; i < plan->count; i++) {
+  for (int64_t i = 0; i < plan->batch.count; i++) {
     const char *a, *b;
     char *c;
     locate(&run, i, &a, &b, &c);

@@ -34,6 +34,29 @@ static inline cusp_shape cusp_leading_shape(const cusp_shape *shape, int batch_n
   return batch;
 }
 
+/** The products of a call, by the leading axes of its result. */
+typedef struct cusp_batch {
+  int ndim;
+  int64_t size[CUSP_MAX_DIMS];
+  int64_t a_step[CUSP_MAX_DIMS], b_step[CUSP_MAX_DIMS]; /* in elements; 0: broadcast */
+  int64_t count;
+} cusp_batch;
+
+cusp_batch cusp_batch_of(const cusp_call *call);
+
+/** Where the operands of product `index` lie, in elements. */
+static inline void cusp_batch_offsets(const cusp_batch *batch, int64_t index, int64_t *a,
+                                      int64_t *b) {
+  *a = *b = 0;
+  for (int axis = batch->ndim - 1; axis >= 0; axis--) {
+    const int64_t position = axis > 0 ? index % batch->size[axis] : index;
+    *a += position * batch->a_step[axis];
+    *b += position * batch->b_step[axis];
+    if (axis > 0)
+      index /= batch->size[axis];
+  }
+}
+
 /** Multiplications and additions of a call. */
 double cusp_matmul_work(const cusp_call *call);
 

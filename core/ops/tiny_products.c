@@ -10,9 +10,7 @@
 
 typedef struct tiny_products {
   cusp_matrices left, right;
-  int batch_ndim;
-  int64_t size[CUSP_MAX_DIMS], a_step[CUSP_MAX_DIMS], b_step[CUSP_MAX_DIMS];
-  int64_t count;
+  cusp_batch batch;
   const void *a, *b;
   void *c;
 } tiny_products;
@@ -34,42 +32,15 @@ bool cusp_tiny_accepts(const cusp_call *call, int input) {
   return true;
 }
 
-/* Steps of the result's batch axes in x, 0 where it is broadcast. */
-static void batch_steps(int64_t *steps, const cusp_array *x, const cusp_shape *out) {
-  const int missing = out->ndim - x->shape.ndim;
-  for (int axis = 0; axis < out->ndim - 2; axis++) {
-    const int own = axis - missing;
-    steps[axis] = own < 0 || x->shape.size[own] == 1 ? 0 : x->strides[own];
-  }
-}
-
 cusp_status cusp_tiny_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1];
-  const cusp_shape *out = &call->outputs[0].shape;
   tiny_products *t;
   CUSP_TRY(cusp_alloc_zeroed((void **)&t, sizeof *t));
   t->left = cusp_matrices_of(&a->shape, a->strides, true);
   t->right = cusp_matrices_of(&b->shape, b->strides, false);
-  t->batch_ndim = out->ndim - 2;
-  t->count = 1;
-  for (int axis = 0; axis < t->batch_ndim; axis++)
-    t->count *= t->size[axis] = out->size[axis];
-  batch_steps(t->a_step, a, out);
-  batch_steps(t->b_step, b, out);
+  t->batch = cusp_batch_of(call);
   call->state = t;
   return CUSP_OK;
-}
-
-/* Offsets of product `index`. */
-static void locate(const tiny_products *t, int64_t index, int64_t *a, int64_t *b) {
-  *a = *b = 0;
-  for (int axis = t->batch_ndim - 1; axis > 0; axis--) {
-    *a += index % t->size[axis] * t->a_step[axis];
-    *b += index % t->size[axis] * t->b_step[axis];
-    index /= t->size[axis];
-  }
-  *a += index * t->a_step[0];
-  *b += index * t->b_step[0];
 }
 
 /* `k` is a constant wherever this is called. */
@@ -91,7 +62,7 @@ static void locate(const tiny_products *t, int64_t index, int64_t *a, int64_t *b
     const int64_t elements = t->left.rows * t->right.columns;                     \
     for (int64_t i = begin; i < end; i++) {                                       \
       int64_t a, b;                                                               \
-      locate(t, i, &a, &b);                                                       \
+      cusp_batch_offsets(&t->batch, i, &a, &b);                                   \
       const type *left = (const type *)t->a + a, *right = (const type *)t->b + b; \
       type *to = (type *)t->c + i * elements;                                     \
       switch (t->left.columns) {                                                  \
@@ -111,7 +82,7 @@ cusp_status cusp_tiny_run(cusp_call *call) {
   t->b = call->inputs[1].data;
   t->c = call->outputs[0].data;
   const int64_t work = 4 + t->left.rows * t->left.columns * t->right.columns;
-  cusp_parallel_for(t->count, 1 + 8192 / work,
+  cusp_parallel_for(t->batch.count, 1 + 8192 / work,
                     call->outputs[0].dtype == CUSP_FLOAT32 ? run_float : run_double, t);
   return CUSP_OK;
 }

@@ -70,8 +70,10 @@ describe("matmul", function()
           b = ops.transpose(b, {1, 3, 2})
           local parts = values({9, rows, 2 * inner}, dtype, 2):slice{{}, {}, {2, 2 * inner, 2}}
           local c, d, e = ops.matmul(a, b), ops.matmul(parts, b), ops.matmul(a[1][1], b)
+          local pairs_of = ops.matmul(ops.expand_dims(parts, 2), ops.expand_dims(b, 1))
           for j = 1, 9 do
             local right = b[j]:tolist()
+            assert.same(product(parts[10 - j]:tolist(), right), pairs_of[10 - j][j]:tolist())
             for i = 1, 4 do assert.same(product(a[i][j]:tolist(), right), c[i][j]:tolist()) end
             assert.same(product(parts[j]:tolist(), right), d[j]:tolist())
             assert.same(product(a[1][1]:tolist(), right), e[j]:tolist())
