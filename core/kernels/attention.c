@@ -114,17 +114,13 @@ typedef struct factor {
   bool trans;
 } factor;
 
-static cusp_tile_matrix tile_matrix(factor x) {
-  return (cusp_tile_matrix){x.data, CUSP_FLOAT32, x.trans ? 1 : x.stride, x.trans ? x.stride : 1};
-}
-
 static void multiply_narrow(const tile *t, int64_t m, int64_t n, int64_t k, factor x, factor y,
                             bool add, void *out, int64_t stride) {
   char *right = t->packed + packed_bytes(t->a);
   cusp_tile_task task = {
       .m = m, .n = n, .k = k, .c = out, .c_dtype = CUSP_FLOAT32, .ldc = stride, .add = add};
-  task.a = tile_matrix(x);
-  task.b = tile_matrix(y);
+  task.a = cusp_tile_matrix_of(x.data, CUSP_FLOAT32, x.trans, x.stride);
+  task.b = cusp_tile_matrix_of(y.data, CUSP_FLOAT32, y.trans, y.stride);
   cusp_tiles_pack_right(&task, right);
   task.packed_right = right;
   cusp_tiles_multiply_serial(&task, t->packed);

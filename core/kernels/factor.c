@@ -53,8 +53,8 @@ static void pack_panels(void *context, int64_t begin, int64_t end) {
 static cusp_tile_task tile_task(const cusp_factor *f, int64_t m, const void *a, int64_t lda,
                                 int beta, void *c, int64_t ldc) {
   cusp_tile_task t = {.m = m, .n = f->n, .k = f->k, .c = c, .ldc = ldc, .add = beta};
-  t.a = (cusp_tile_matrix){a, CUSP_FLOAT32, lda, 1};
-  t.b = (cusp_tile_matrix){f->b, CUSP_FLOAT32, f->trans ? 1 : f->ldb, f->trans ? f->ldb : 1};
+  t.a = cusp_tile_matrix_of(a, CUSP_FLOAT32, false, lda);
+  t.b = cusp_tile_matrix_of(f->b, CUSP_FLOAT32, f->trans, f->ldb);
   t.c_dtype = CUSP_FLOAT32;
   return t;
 }

@@ -386,7 +386,7 @@ static void tiled_gradient(const backward_run *run, cusp_tile_matrix left, int64
   char *right = run->tiled + ordered_bytes(r);
   cusp_tile_task t = {.m = m, .n = columns, .k = r->time * r->batch, .c = out, .ldc = columns};
   t.a = left;
-  t.b = (cusp_tile_matrix){cotangents, CUSP_FLOAT32, columns, 1};
+  t.b = cusp_tile_matrix_of(cotangents, CUSP_FLOAT32, false, columns);
   t.c_dtype = CUSP_FLOAT32;
   t.packed_right = right;
   if (pack)

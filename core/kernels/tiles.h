@@ -18,6 +18,12 @@ typedef struct cusp_tile_matrix {
   int64_t row, column;
 } cusp_tile_matrix;
 
+/** A matrix that is stored by rows, `ld` elements apart, or with `trans` by columns. */
+static inline cusp_tile_matrix cusp_tile_matrix_of(const void *data, cusp_dtype dtype, bool trans,
+                                                   int64_t ld) {
+  return (cusp_tile_matrix){data, dtype, trans ? 1 : ld, trans ? ld : 1};
+}
+
 /** c [m, n] = a [m, k] b [k, n], plus c where `add` is set (float32 alone). */
 typedef struct cusp_tile_task {
   int64_t m, n, k;

@@ -297,10 +297,6 @@ typedef struct tiles_run {
   cusp_dtype to;
 } tiles_run;
 
-static cusp_tile_matrix tile_matrix(const void *data, bool trans, int64_t ld) {
-  return (cusp_tile_matrix){data, CUSP_BFLOAT16, trans ? 1 : ld, trans ? ld : 1};
-}
-
 static void multiply_tiles(const tiles_run *t, int64_t index, void *workspace) {
   const cusp_gemm_task *task = &t->run.plan->task;
   const char *a, *b;
@@ -308,8 +304,8 @@ static void multiply_tiles(const tiles_run *t, int64_t index, void *workspace) {
   locate(&t->run, index, &a, &b, &c);
   cusp_tile_task product = {
       .m = task->m, .n = task->n, .k = task->k, .c = c, .c_dtype = t->to, .ldc = task->ldc};
-  product.a = tile_matrix(a, task->trans_a, task->lda);
-  product.b = tile_matrix(b, task->trans_b, task->ldb);
+  product.a = cusp_tile_matrix_of(a, CUSP_BFLOAT16, task->trans_a, task->lda);
+  product.b = cusp_tile_matrix_of(b, CUSP_BFLOAT16, task->trans_b, task->ldb);
   cusp_tiles_multiply(&product, workspace);
 }
 
