@@ -10,11 +10,17 @@ CUSP_ISA_DECLARE(const cusp_panel_loops, cusp_panel_loops);
 #define WIDTH (2 * LANES)
 
 /* As many rows as leave registers for two vectors of the panel and an element of a: 2 * 12 of 32, 2
- * * 6 of 16. */
+ * * 6 of 16. EACH_HEIGHT is a DO for each number of rows up to that. */
+#define EACH_OF_SIX(DO, with) \
+  DO(1, with) DO(2, with) DO(3, with) DO(4, with) DO(5, with) DO(6, with)
 #if defined(__AVX512F__)
 #define ROWS 12
+#define EACH_HEIGHT(DO, with) \
+  EACH_OF_SIX(DO, with)       \
+  DO(7, with) DO(8, with) DO(9, with) DO(10, with) DO(11, with) DO(12, with)
 #else
 #define ROWS 6
+#define EACH_HEIGHT(DO, with) EACH_OF_SIX(DO, with)
 #endif
 
 typedef float vec __attribute__((vector_size(CUSP_ISA_BYTES), aligned(4), may_alias));
@@ -114,29 +120,14 @@ static inline __attribute__((always_inline)) void block(int rows, int vectors, b
 static inline __attribute__((always_inline)) void
 block_of(int rows, int vectors, const cusp_panel_rows *a, const float *first, int64_t k,
          const float *panel, int beta, float *c, int64_t ldc) {
-#define CASE(n)                                                          \
+#define CASE(n, vectors)                                                 \
   case n:                                                                \
     if (a->row == 1)                                                     \
       block(n, vectors, true, k, first, a->column, panel, beta, c, ldc); \
     else                                                                 \
       block(n, vectors, false, k, first, a->row, panel, beta, c, ldc);   \
     break;
-  switch (rows) {
-    CASE(1)
-    CASE(2)
-    CASE(3)
-    CASE(4)
-    CASE(5)
-    CASE(6)
-#if ROWS > 6
-    CASE(7)
-    CASE(8)
-    CASE(9)
-    CASE(10)
-    CASE(11)
-    CASE(12)
-#endif
-  }
+  switch (rows) { EACH_HEIGHT(CASE, vectors) }
 #undef CASE
 }
 
@@ -190,8 +181,7 @@ static void multiply(int64_t m, int64_t columns, int64_t k, const cusp_panel_row
   }
 }
 
-/* ------------------------------------------------------------------ panels that come from memory
- */
+/* ------------------------------------------------------------------ panels read from memory */
 
 /* The panel of a product with few rows is read once: then its time is that of the memory, which
  * delivers more when it is asked early. */
@@ -227,34 +217,15 @@ typedef struct stream_part {
   const float *panel, *next, *shift;
 } stream_part;
 
-#define STREAM(lines)                                                                  \
-  static void stream_##lines(int rows, const stream_part *p, const float *a, float *c, \
-                             int64_t ldc) {                                            \
-    switch (rows) { STREAM_CASES(lines) }                                              \
-  }
 #define STREAM_CASE(n, lines)                                                        \
   case n:                                                                            \
     fetching_block(n, lines, p->k, a, p->step, p->panel, p->next, p->shift, c, ldc); \
     break;
-#define STREAM_SIX(lines) \
-  STREAM_CASE(1, lines)   \
-  STREAM_CASE(2, lines)   \
-  STREAM_CASE(3, lines)   \
-  STREAM_CASE(4, lines)   \
-  STREAM_CASE(5, lines)   \
-  STREAM_CASE(6, lines)
-#if ROWS > 6
-#define STREAM_CASES(lines) \
-  STREAM_SIX(lines)         \
-  STREAM_CASE(7, lines)     \
-  STREAM_CASE(8, lines)     \
-  STREAM_CASE(9, lines)     \
-  STREAM_CASE(10, lines)    \
-  STREAM_CASE(11, lines)    \
-  STREAM_CASE(12, lines)
-#else
-#define STREAM_CASES(lines) STREAM_SIX(lines)
-#endif
+#define STREAM(lines)                                                                  \
+  static void stream_##lines(int rows, const stream_part *p, const float *a, float *c, \
+                             int64_t ldc) {                                            \
+    switch (rows) { EACH_HEIGHT(STREAM_CASE, lines) }                                  \
+  }
 STREAM(0)
 STREAM(1)
 STREAM(2)
@@ -297,8 +268,7 @@ static void stream(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows 
   }
 }
 
-/* ------------------------------------------------------------------ one row
- */
+/* ------------------------------------------------------------------ one row */
 
 /* Rows of b that are added at once, while as many come into the cache. */
 #define TOGETHER 4
