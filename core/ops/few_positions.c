@@ -12,16 +12,16 @@
 
 #include <string.h>
 
-/* Up to these positions panels were measured to be faster than oneDNN: all in all, and with a
- * kernel that no cache holds, those of an image and all. */
-#define MOST_ROWS 96
+/* Positions up to which panels were measured to be faster than oneDNN. */
+#define MOST_ROWS 96     /* of all images, with any kernel but a small one */
+#define MOST_OF_ALL 1536 /* of all images, with a large kernel, if an image has so few: */
 #define MOST_OF_IMAGE 100
-#define MOST_GATHERED 16
-#define MOST_OF_ALL 1536
-#define LARGE_KERNEL (1 << 18)
-#define MEDIUM_KERNEL 200000
-/* Elements of a kernel below which the cache holds it anyway. */
-#define LEAST_KERNEL 4096
+#define MOST_GATHERED 16 /* where windows are copied into rows */
+
+/* Elements of a kernel. */
+#define LARGE_KERNEL (1 << 18) /* oneDNN reads it again for each image of a batch, */
+#define MEDIUM_KERNEL 200000   /* or for each band of a single one */
+#define LEAST_KERNEL 4096      /* smaller ones stay in the cache whoever reads them */
 
 /** The product that a call is; m is 0 where it is none. */
 typedef struct product {
