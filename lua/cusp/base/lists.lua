@@ -71,9 +71,12 @@ local function has_objects(list)
   return false
 end
 
+-- Whether a table is taken for numbers, which are too many to look at and may have holes.
+local function is_long(list) return rawlen(list) > 64 and type(list[1]) == "number" end
+
 -- The place within a container of a list with a hole, such as "[2][1]", and that list.
 local function find_hole(container, depth)
-  local long = rawlen(container) > 64 and type(container[1]) == "number"
+  local long = is_long(container)
   if not long and lists.hole(container) and has_objects(container) then return "", container end
   if long or depth == 0 then return nil end
   for key, item in next, container do
@@ -88,8 +91,7 @@ end
 -- have holes.
 function lists.check_nested(what, value)
   if not lists.is_container(value) then return end
-  local long = rawlen(value) > 64 and type(value[1]) == "number"
-  if long or engine.is_whole(value) then return end
+  if is_long(value) or engine.is_whole(value) then return end
   local path, list = find_hole(value, 6)
   if path then lists.check(what .. path, list) end
 end
@@ -132,6 +134,16 @@ function lists.names(text, base)
   for name in next, base or {} do set[name] = true end
   for name in text:gmatch "%S+" do set[name] = true end
   return set
+end
+
+--- What a function makes of each item of a list.
+-- @tparam table list
+-- @tparam function f
+-- @treturn table
+function lists.map(list, f)
+  local values = {}
+  for i, item in ipairs(list) do values[i] = f(item) end
+  return values
 end
 
 --- What each of some objects has in a field.

@@ -3,20 +3,15 @@
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local loops = require "cusp.ops.traced_loops"
 local structure = require "cusp.base.structure"
 
 local rows = engine.ops
 
-local function map(list, f)
-  local results = {}
-  for i, value in ipairs(list) do results[i] = f(value) end
-  return results
-end
-
 -- Every `step`-th item from `first` to `last`.
 local function items(leaves, axis, first, last, step)
-  return map(leaves, function(leaf)
+  return lists.map(leaves, function(leaf)
     local spec = {}
     for i = 1, #leaf.shape do spec[i] = {} end
     spec[axis] = {first, last, step}
@@ -115,7 +110,7 @@ local function associative_scan(f, elems, reverse, axis)
   local leaves = structure.flatten(elems)
   local at, size = extent(leaves, axis)
   local function flipped(list)
-    return map(list, function(leaf) return rows.flip(leaf, at) end)
+    return lists.map(list, function(leaf) return rows.flip(leaf, at) end)
   end
   if reverse then leaves = flipped(leaves) end
   local found = prefixes(joining(f, elems), leaves, size, at)

@@ -107,12 +107,6 @@ local function metric_info(metric)
   }
 end
 
-local function map(list, f)
-  local result = {}
-  for i, item in ipairs(list) do result[i] = f(item) end
-  return result
-end
-
 --- The summary with the parameters and metrics of an experiment.
 -- @tparam table parameters list of names, or of `{name =, values = {...}}`, `{name =, min =, max
 -- =}`, with `display_name`, `description`
@@ -123,7 +117,8 @@ end
 function hparams.experiment(parameters, metrics, created)
   return summary("_hparams_/experiment", {
     experiment = {
-      hparam_infos = map(parameters, parameter_info), metric_infos = map(metrics, metric_info),
+      hparam_infos = lists.map(parameters, parameter_info),
+      metric_infos = lists.map(metrics, metric_info),
       time_created_secs = created,
     },
   })
