@@ -58,8 +58,7 @@ local function check_known(self, variables)
     if not self.__own.index[variable] then
       errors.raise(
         "%s.apply: variable %d (%s) is not among those that the optimizer was built with; use "
-        .. "another optimizer for another "
-        .. "set, or compile the model with a new one", self.__name, i,
+        .. "another optimizer for another set, or compile the model with a new one", self.__name, i,
         plain.tostring(variable.path or variable.name))
     end
   end

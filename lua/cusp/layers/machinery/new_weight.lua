@@ -1,4 +1,4 @@
---- The variables of layers, as `Layer:add_weight` makes them.
+--- The variables that `add_weight` of layers makes.
 -- @module cusp.layers.machinery.new_weight
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
