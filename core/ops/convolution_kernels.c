@@ -14,7 +14,7 @@
 #include "../kernels/sliced_convolution.h"
 #include "../kernels/tiles.h"
 #include "../kernels/vector.h"
-#include "../tensor/forms.h"
+#include "kept_kernels.h"
 #include "windows.h"
 
 #include <string.h>
@@ -135,61 +135,11 @@ static cusp_status run_reference(cusp_call *call) {
   return CUSP_OK;
 }
 
-/* ------------------------------------------------------------------ forms of kernels */
-
-static int64_t offset_of(const cusp_array *x) {
-  return (const char *)x->data - (const char *)x->storage->data;
-}
-
-/** How the form is made: the manner, and the scale itself. Plans compute one each, with the same
- * numbers, and are to share the form. */
-static cusp_status describe_form(void **out, size_t *bytes, const void *manner, size_t manner_bytes,
-                                 const cusp_array *scale) {
-  const size_t scale_bytes = scale ? (size_t)cusp_array_count(scale) * sizeof(float) : 0;
-  *bytes = manner_bytes + scale_bytes;
-  CUSP_TRY(cusp_alloc(out, *bytes));
-  memcpy(*out, manner, manner_bytes);
-  if (scale)
-    memcpy((char *)*out + manner_bytes, scale->data, scale_bytes);
-  return CUSP_OK;
-}
-
-static cusp_kernel_origin origin_of(const cusp_array *kernel, const cusp_array *scale) {
-  return (cusp_kernel_origin){
-      .stamps = {cusp_storage_stamp(kernel->storage),
-                 scale ? cusp_storage_stamp(scale->storage) : 0},
-      .offsets = {offset_of(kernel), scale ? offset_of(scale) : 0},
-  };
-}
-
-static bool same_origin(const cusp_kernel_origin *a, const cusp_kernel_origin *b) {
-  return memcmp(a->stamps, b->stamps, sizeof a->stamps) == 0 &&
-         memcmp(a->offsets, b->offsets, sizeof a->offsets) == 0;
-}
-
-cusp_status cusp_kernel_form(cusp_call *call, cusp_kept_kernel *kept, const void *manner,
-                             size_t manner_bytes, size_t bytes, bool *fill) {
-  const cusp_array *kernel = &call->inputs[1], *scale = cusp_ending_of(call).scale;
-  const cusp_kernel_origin origin = origin_of(kernel, scale);
-  *fill = false;
-  if (kept->form && cusp_form_bytes(kept->form) && same_origin(&kept->origin, &origin))
-    return CUSP_OK;
-  cusp_form_release(kept->form);
-  *kept = (cusp_kept_kernel){.origin = origin};
-  void *described;
-  cusp_form_key key = {.stamp = origin.stamps[0], .offset = origin.offsets[0]};
-  CUSP_TRY(describe_form(&described, &key.manner_bytes, manner, manner_bytes, scale));
-  key.manner = described;
-  cusp_status status = cusp_form_get(&kept->form, &key, bytes, fill);
-  cusp_free(described);
-  return status;
-}
+/* ------------------------------------------------------------------ oneDNN */
 
 bool cusp_keeps_kernel(const cusp_call *call) {
   return (call->steady & 2) && (!cusp_ending_of(call).scale || (call->steady & 4));
 }
-
-/* ------------------------------------------------------------------ oneDNN */
 
 /** oneDNN's state of a call; `convolution` is NULL where it had no fast implementation after
  * all. */
@@ -266,7 +216,8 @@ static cusp_status refresh_form(cusp_call *call, onednn_state *state) {
   const void *manner = cusp_sliced_convolution_manner(state->convolution, &manner_bytes);
   cusp_kept_kernel *kept = &state->kept;
   bool fill;
-  CUSP_TRY(cusp_kernel_form(call, kept, manner, manner_bytes, state->form_bytes, &fill));
+  CUSP_TRY(cusp_kernel_form(call, cusp_ending_of(call).scale, kept, manner, manner_bytes,
+                            state->form_bytes, &fill));
   if (!fill)
     return CUSP_OK;
   if (fill_form(call, state, cusp_form_bytes(kept->form))) {

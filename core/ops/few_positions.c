@@ -9,6 +9,7 @@
 #include "../base/threads.h"
 #include "../kernels/panels.h"
 #include "convolution_kernels.h"
+#include "kept_kernels.h"
 
 #include <string.h>
 
@@ -128,24 +129,6 @@ cusp_status cusp_few_positions_prepare(cusp_call *call) {
   return CUSP_OK;
 }
 
-cusp_status cusp_panels_form(cusp_call *call, cusp_kept_kernel *kept, int64_t k, int64_t n,
-                             int64_t offset) {
-  static const char panels[] = "panels";
-  const struct {
-    const char *name;
-    int64_t k, n, offset;
-  } manner = {panels, k, n, offset};
-  const cusp_array *scale = cusp_ending_of(call).scale;
-  bool fill;
-  CUSP_TRY(cusp_kernel_form(call, kept, &manner, sizeof manner, call->kept_bytes, &fill));
-  if (!fill)
-    return CUSP_OK;
-  cusp_panels_pack(k, n, (const float *)call->inputs[1].data + offset, scale ? scale->data : NULL,
-                   cusp_form_bytes(kept->form));
-  cusp_form_filled(kept->form);
-  return CUSP_OK;
-}
-
 /* ------------------------------------------------------------------ rows of windows */
 
 /* floats of a piece of work for a thread */
@@ -207,7 +190,7 @@ cusp_status cusp_few_positions_run(cusp_call *call) {
     panels.plain = (const float *)call->inputs[1].data + p->offset;
     panels.scale = data_of(ending.scale);
   } else {
-    CUSP_TRY(cusp_panels_form(call, &state->kept, p->k, p->n, p->offset));
+    CUSP_TRY(cusp_panels_form(call, ending.scale, &state->kept, p->k, p->n, p->offset));
     panels.packed = cusp_form_bytes(state->kept.form);
   }
   cusp_panels_run(&panels);

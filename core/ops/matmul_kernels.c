@@ -11,7 +11,7 @@
 #include "../kernels/product.h"
 #include "../kernels/tiles.h"
 #include "../kernels/vector.h"
-#include "convolution_kernels.h"
+#include "kept_kernels.h"
 
 #include <string.h>
 
@@ -443,7 +443,7 @@ static cusp_status set_right(cusp_call *call, panels_state *state) {
     p->plain = call->inputs[1].data;
     return CUSP_OK;
   }
-  CUSP_TRY(cusp_panels_form(call, &state->kept, p->k, p->n, 0));
+  CUSP_TRY(cusp_panels_form(call, NULL, &state->kept, p->k, p->n, 0));
   p->packed = cusp_form_bytes(state->kept.form);
   return CUSP_OK;
 }

@@ -2,6 +2,7 @@
 #define CUSP_TENSOR_ARRAY_H
 /* Strided arrays over reference-counted storage. No graph here. */
 
+#include "../base/memory.h"
 #include "dtype.h"
 
 #define CUSP_MAX_DIMS 8
@@ -71,6 +72,10 @@ void cusp_strides_row_major(int64_t strides[CUSP_MAX_DIMS], const cusp_shape *sh
 bool cusp_array_is_contiguous(const cusp_array *array);
 static inline int64_t cusp_array_count(const cusp_array *array) {
   return cusp_shape_count(&array->shape);
+}
+/** Bytes of a copy in float32, rounded up so that another may follow. */
+static inline size_t cusp_wide_bytes(const cusp_array *array) {
+  return cusp_aligned_size((size_t)cusp_array_count(array) * sizeof(float));
 }
 
 /*
