@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-static bool accepts_any(const cusp_call *call, int input) {
-  (void)call, (void)input;
-  return true;
-}
-
 /* ------------------------------------------------------------------ filling */
 
 typedef struct filling {
@@ -110,10 +105,10 @@ static cusp_status run_dynamic_update(cusp_call *call) {
 }
 
 const cusp_kernel cusp_embed_kernels[] = {
-    {.name = "fill and copy", .accepts = accepts_any, .run = run_embed}, {0}};
+    {.name = "fill and copy", .accepts = cusp_accepts_any, .run = run_embed}, {0}};
 const cusp_kernel cusp_concatenate_kernels[] = {
-    {.name = "copies", .accepts = accepts_any, .run = run_concatenate}, {0}};
+    {.name = "copies", .accepts = cusp_accepts_any, .run = run_concatenate}, {0}};
 const cusp_kernel cusp_dynamic_slice_kernels[] = {
-    {.name = "copy", .accepts = accepts_any, .run = run_dynamic_slice}, {0}};
+    {.name = "copy", .accepts = cusp_accepts_any, .run = run_dynamic_slice}, {0}};
 const cusp_kernel cusp_dynamic_update_kernels[] = {
-    {.name = "copies", .accepts = accepts_any, .run = run_dynamic_update}, {0}};
+    {.name = "copies", .accepts = cusp_accepts_any, .run = run_dynamic_update}, {0}};

@@ -1,5 +1,5 @@
-/* The kernels of matmul: OpenBLAS and oneDNN, tiles of bfloat16, int8, plain loops, and right
- * factors that are kept in panels. */
+/* The kernels of matmul: OpenBLAS and oneDNN, tiles of bfloat16, int8 and plain loops; others are
+ * in few_rows.c and tiny_products.c. */
 #include "matmul_kernels.h"
 
 #include "../base/memory.h"
@@ -7,11 +7,9 @@
 #include "../kernels/blas.h"
 #include "../kernels/blas_plain.h"
 #include "../kernels/int8.h"
-#include "../kernels/panels.h"
 #include "../kernels/product.h"
 #include "../kernels/tiles.h"
 #include "../kernels/vector.h"
-#include "kept_kernels.h"
 
 #include <string.h>
 
@@ -380,101 +378,20 @@ static cusp_status int8_run(cusp_call *call) {
   return CUSP_OK;
 }
 
-static bool plain_accepts(const cusp_call *call, int input) {
-  (void)call;
-  (void)input;
-  return true;
-}
-
 static bool plain_can_run(const cusp_call *call) {
   return cusp_plain_find(call->inputs[0].dtype, call->outputs[0].dtype) != NULL;
 }
 
-/* ------------------------------------------------------------------ few rows */
-
-/* Elements of a right factor from which it is worth while: what is smaller stays in a cache. */
-#define LEAST_RIGHT ((int64_t)1 << 15)
-/* Rows up to which it is, with a kept factor, and with one that is packed in each run. */
-#define MOST_ROWS 96
-#define MOST_PLAIN_ROWS 48
-
-/** The product as one of panels, without its arrays; m is 0 where it is none. */
-static cusp_panels panels_of(const cusp_call *call) {
-  const cusp_array *a = &call->inputs[0], *b = &call->inputs[1];
-  cusp_panels p = {0};
-  if (a->shape.ndim < 1 || b->shape.ndim != 2 || !cusp_array_is_contiguous(a) ||
-      !cusp_array_is_contiguous(b))
-    return p;
-  p.k = b->shape.size[0];
-  p.n = b->shape.size[1];
-  p.a = (cusp_panel_rows){.row = p.k, .column = 1};
-  if (p.k * p.n >= LEAST_RIGHT)
-    p.m = cusp_array_count(a) / p.k;
-  return p;
-}
-
-static bool panels_can_run(const cusp_call *call) {
-  if (!call->recurs || !(call->steady & 2) || call->inputs[0].dtype != CUSP_FLOAT32 ||
-      !cusp_panel_loops_find())
-    return false;
-  const cusp_panels p = panels_of(call);
-  return p.m > 0 && p.m <= (cusp_panels_read_plain(p.m, p.k, p.n) ? MOST_PLAIN_ROWS : MOST_ROWS);
-}
-
-typedef struct panels_state {
-  cusp_panels panels;
-  cusp_kept_kernel kept;
-} panels_state;
-
-static cusp_status panels_prepare(cusp_call *call) {
-  panels_state *state;
-  CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
-  state->panels = panels_of(call);
-  const cusp_panels *p = &state->panels;
-  call->kept_bytes = cusp_panels_read_plain(p->m, p->k, p->n) ? 0 : cusp_panels_bytes(p->k, p->n);
-  call->state = state;
-  return CUSP_OK;
-}
-
-/** The right factor as the product reads it. */
-static cusp_status set_right(cusp_call *call, panels_state *state) {
-  cusp_panels *p = &state->panels;
-  if (cusp_panels_read_plain(p->m, p->k, p->n)) {
-    p->plain = call->inputs[1].data;
-    return CUSP_OK;
-  }
-  CUSP_TRY(cusp_panels_form(call, NULL, &state->kept, p->k, p->n, 0));
-  p->packed = cusp_form_bytes(state->kept.form);
-  return CUSP_OK;
-}
-
-static cusp_status panels_run(cusp_call *call) {
-  panels_state *state = call->state;
-  CUSP_TRY(set_right(call, state));
-  state->panels.a.a = call->inputs[0].data;
-  state->panels.c = call->outputs[0].data;
-  cusp_panels_run(&state->panels);
-  return CUSP_OK;
-}
-
-static void panels_release(cusp_call *call) {
-  panels_state *state = call->state;
-  if (state)
-    cusp_form_release(state->kept.form);
-  cusp_free(state);
-  call->state = NULL;
-}
-
 const cusp_kernel cusp_matmul_kernels[] = {
     {.name = "panels",
-     .can_run = panels_can_run,
-     .prepare = panels_prepare,
-     .run = panels_run,
-     .release = panels_release,
+     .can_run = cusp_few_rows_can_run,
+     .prepare = cusp_few_rows_prepare,
+     .run = cusp_few_rows_run,
+     .release = cusp_few_rows_release,
      .keeps = true},
     {.name = "tiny",
      .can_run = cusp_tiny_can_run,
-     .accepts = cusp_tiny_accepts,
+     .accepts = cusp_accepts_any,
      .prepare = cusp_tiny_prepare,
      .run = cusp_tiny_run,
      .release = cusp_tiny_release},
@@ -497,13 +414,13 @@ const cusp_kernel cusp_matmul_kernels[] = {
      .release = plan_release},
     {.name = "int8",
      .can_run = is_int8,
-     .accepts = plain_accepts,
+     .accepts = cusp_accepts_any,
      .prepare = int8_prepare,
      .run = int8_run,
      .release = plan_release},
     {.name = "plain",
      .can_run = plain_can_run,
-     .accepts = plain_accepts,
+     .accepts = cusp_accepts_any,
      .prepare = plain_prepare,
      .run = matmul_run_arrays,
      .release = plan_release},

@@ -62,10 +62,13 @@ double cusp_matmul_work(const cusp_call *call);
 
 extern const cusp_kernel cusp_matmul_kernels[];
 
-/* One of these kernels: many matrices of up to four rows and columns, with any strides
- * (tiny_products.c). */
+/* Two of these kernels: few rows times a steady matrix (few_rows.c), */
+bool cusp_few_rows_can_run(const cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_few_rows_prepare(cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_few_rows_run(cusp_call *call);
+void cusp_few_rows_release(cusp_call *call);
+/* and many matrices of up to four rows and columns, with any strides (tiny_products.c). */
 bool cusp_tiny_can_run(const cusp_call *call);
-bool cusp_tiny_accepts(const cusp_call *call, int input);
 CUSP_NODISCARD cusp_status cusp_tiny_prepare(cusp_call *call);
 CUSP_NODISCARD cusp_status cusp_tiny_run(cusp_call *call);
 void cusp_tiny_release(cusp_call *call);
