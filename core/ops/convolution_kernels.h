@@ -23,6 +23,9 @@ static inline cusp_convolution_face cusp_face_of(const cusp_call *call) {
   return *(const cusp_convolution_face *)call->op->detail;
 }
 cusp_ending cusp_ending_of(const cusp_call *call);
+/** y = x * scale + shift along the last axis, of float32; NULL: 1, 0. y may be x's memory. */
+void cusp_scale_filters(const cusp_array *x, const cusp_array *scale, const cusp_array *shift,
+                        float *y);
 cusp_convolution cusp_convolution_of(const cusp_call *call, cusp_convolution_face face);
 
 /** Whether kernel and scale are steady, so that a form of them can be kept. */

@@ -4,8 +4,6 @@
  * the products; and large products are faster on tiles (split_product.h).
  */
 
-#include "../base/memory.h"
-#include "../base/threads.h"
 #include "../kernels/blas.h"
 #include "../kernels/product.h"
 #include "../kernels/split_product.h"
@@ -121,44 +119,19 @@ cusp_status cusp_large_positions_prepare(cusp_call *call) {
   return CUSP_OK;
 }
 
-/** Rows of numbers, to each of which the same row is added, or by which it is multiplied. */
-typedef struct rows {
-  cusp_vector_fn function;
-  const float *x, *row;
-  float *out;
-  int64_t columns;
-} rows;
-
-static void change_range(void *context, int64_t begin, int64_t end) {
-  const rows *r = context;
-  for (int64_t i = begin; i < end; i++)
-    r->function(r->columns, r->out + i * r->columns,
-                (const void *[]){r->x + i * r->columns, r->row}, (const int8_t[]){1, 1});
-}
-
-/* numbers of a piece of work for a thread */
-#define PIECE 32768
-
-static void change_rows(cusp_vector_id id, int64_t count, int64_t columns, const float *x,
-                        const float *row, float *out) {
-  rows r = {cusp_vector_find(id, CUSP_FLOAT32), x, row, out, columns};
-  cusp_parallel_for(count, PIECE / columns + 1, change_range, &r);
-}
-
 cusp_status cusp_large_positions_run(cusp_call *call) {
   const cusp_product *product = call->state;
   const cusp_ending ending = cusp_ending_of(call);
-  const cusp_gemm_task task = large_task(call);
   const void *right = call->inputs[1].data;
   if (ending.scale) {
     float *scaled = (float *)((char *)call->workspace + cusp_product_workspace(product));
-    change_rows(CUSP_VECTOR_multiply, task.k, task.n, right, ending.scale->data, scaled);
+    cusp_scale_filters(&call->inputs[1], ending.scale, NULL, scaled);
     right = scaled;
   }
   float *out = call->outputs[0].data;
   CUSP_TRY(cusp_product_run(product, call->inputs[0].data, right, out, call->workspace));
   if (ending.shift)
-    change_rows(CUSP_VECTOR_add, task.m, task.n, out, ending.shift->data, out);
+    cusp_scale_filters(&call->outputs[0], NULL, ending.shift, out);
   return CUSP_OK;
 }
 
