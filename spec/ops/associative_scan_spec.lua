@@ -54,6 +54,16 @@ describe("associative_scan", function()
     assert.same({0, 2}, ops.associative_scan(ops.add, cusp.ones{0, 2}).shape)
   end)
 
+  it("works on tensors of as many axes as there can be", function()
+    for axis = 1, 8 do
+      local shape = {2, 1, 1, 3, 1, 1, 1, 2}
+      shape[axis] = 5
+      local x = small_integers(shape)
+      local found = ops.associative_scan(ops.add, x, {axis = axis})
+      assert.same(ops.cumsum(x, axis):tolist(), found:tolist())
+    end
+  end)
+
   it("gives the same numbers in a trace, with gradients of any order", function()
     local matrices = cusp.random.uniform({37, 2, 2}, 0.5, 1)
     local function gradients(x)

@@ -44,15 +44,29 @@ local function joining(f, form)
   end
 end
 
+local most_axes = 8
+
+-- The items of `odd` and of `even` in turn: pairs along an axis behind, which tensors of most axes
+-- have no room for.
+local function in_turn(odd, even, axis)
+  local shape, at = even.shape, axis
+  if #shape == most_axes then
+    local around = {1, shape[axis], 1}
+    for i, size in ipairs(shape) do
+      local side = i < axis and 1 or 3
+      if i ~= axis then around[side] = around[side] * size end
+    end
+    odd, even, at = rows.reshape(odd, around), rows.reshape(even, around), 2
+  end
+  shape[axis] = 2 * shape[axis]
+  return rows.reshape(rows.stack({odd, even}, at + 1), shape)
+end
+
 -- The first item, then those of `odd` and of `even` in turn.
 local function interleave(first, odd, even, axis)
-  local shape = even.shape
-  local count = shape[axis]
-  local parts = {first}
+  local count, parts = even.shape[axis], {first}
   if count > 0 then
-    local spec = items({odd}, axis, 1, count)
-    shape[axis] = 2 * count
-    parts[2] = rows.reshape(rows.stack({spec[1], even}, axis + 1), shape)
+    parts[2] = in_turn(items({odd}, axis, 1, count)[1], even, axis)
   end
   if odd.shape[axis] > count then
     parts[#parts + 1] = items({odd}, axis, count + 1, count + 1)[1]
