@@ -1,6 +1,7 @@
 /* Whether Lua values that a plan captured are still the same: the quick half of cusp.captures. */
 #include "binding.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char watch_kind[] = "cusp.Watch";
@@ -29,6 +30,7 @@ typedef enum record_kind {
 typedef struct record {
   record_kind kind;
   lua_Integer n, entries; /* entries: of a counted table */
+  const void *metatable;  /* of a counted table */
 } record;
 
 /* Keys that lie on the stack while a watch compares: pushing one from there is quicker than finding
@@ -70,8 +72,9 @@ static bool is_noted(lua_State *L, int type, const noted *value) {
     return lua_topointer(L, -1) == value->address;
   if (lua_isinteger(L, -1) != value->is_integer)
     return false;
+  const lua_Number number = lua_tonumber(L, -1);
   return value->is_integer ? lua_tointeger(L, -1) == value->integer
-                           : lua_tonumber(L, -1) == value->number;
+                           : number == value->number && !signbit(number) == !signbit(value->number);
 }
 
 /* ------------------------------------------------------------------ comparing */
@@ -95,6 +98,14 @@ static lua_Integer count_entries(lua_State *L, int table) {
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
     count++;
   return count;
+}
+
+static const void *metatable_of(lua_State *L, int table) {
+  if (!lua_getmetatable(L, table))
+    return NULL;
+  const void *address = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return address;
 }
 
 static void push_key(lua_State *L, const place *p, lua_Integer i) {
@@ -138,6 +149,9 @@ static bool is_same_function(lua_State *L, const place *p, lua_Integer n) {
 }
 
 static bool is_same(lua_State *L, const record *r, const place *p) {
+  const bool counted = r->kind == OF_COUNTED_TABLE || r->kind == OF_SEQUENCE;
+  if (counted && metatable_of(L, p->of) != r->metatable)
+    return false;
   switch (r->kind) {
   case OF_LENGTH: return r->n == 0 || (lua_Integer)lua_rawlen(L, p->of) == p->values[0].integer;
   case OF_SEQUENCE: return is_same_sequence(L, p, r->n);
@@ -267,6 +281,7 @@ static void read_record(lua_State *L, making *m) {
   lua_getfield(L, -1, "of");
   if (r->kind == OF_COUNTED_TABLE) {
     r->entries = count_entries(L, lua_gettop(L));
+    r->metatable = metatable_of(L, lua_gettop(L));
     if (r->n == r->entries && is_sequence(L, lua_gettop(L), r->n))
       r->kind = OF_SEQUENCE;
   }

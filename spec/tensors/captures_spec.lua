@@ -109,6 +109,27 @@ describe("cusp.compile", function()
     assert.are.equal("float32", f(whole).dtype)
   end)
 
+  it("tells a zero from a negative one", function()
+    local settings, zero = {low = 0.0}, 0.0
+    local f = cusp.compile(function(t) return t * (1 / settings.low + 1 / zero) end)
+    assert.are.equal(math.huge, first(f(x)))
+    assert.are.equal(math.huge, first(f(x)))
+    settings.low, zero = -0.0, -0.0
+    assert.are.equal(-math.huge, first(f(x)))
+  end)
+
+  it("sees another metatable of a table", function()
+    local plain, list = setmetatable({}, {__index = {factor = 2}}), {1}
+    local f = cusp.compile(function(t) return t * plain.factor * (list.factor or #list) end)
+    for _ = 1, 2 do assert.are.equal(2, first(f(x))) end
+    setmetatable(plain, {__index = {factor = 3}})
+    for _ = 1, 2 do assert.are.equal(3, first(f(x))) end
+    setmetatable(list, {__index = {factor = 5}})
+    for _ = 1, 2 do assert.are.equal(15, first(f(x))) end
+    setmetatable(list, nil)
+    assert.are.equal(3, first(f(x)))
+  end)
+
   it("keeps the plans of states that come back", function()
     local training = true
     local f = cusp.compile(function(t) return training and t * 2 or t end)

@@ -14,7 +14,7 @@ local replicas = require "cusp.base.replicas"
 
 local rawequal, rawget, rawlen = rawequal, rawget, rawlen
 local next, type, getmetatable, number_type = next, type, getmetatable, math.type
-local getupvalue = debug.getupvalue
+local getupvalue, raw_metatable = debug.getupvalue, debug.getmetatable
 
 -- Limit for plain tables: a larger one is data, compared by identity and length.
 local max_entries = 256
@@ -23,6 +23,7 @@ local max_records = 20000
 
 local snapshot = {}
 local absent = {} -- stands for nil among upvalues and globals
+local metatable = {} -- stands for the key of a table's metatable
 
 -- Fields that runs change without affecting the computation, and the library's own, which are
 -- compared separately.
@@ -85,18 +86,22 @@ local function is_open(value)
   return Object.is_instance(value) or meta.__jsontype ~= nil or meta.__volatile or not is_ours(meta)
 end
 
+-- 3 and 3.0 are equal, but promote differently; 0.0 and -0.0 have other quotients.
+local function exact_type(value)
+  return value == 0 and 1 / value < 0 and "negative zero" or number_type(value)
+end
+
 -- `owner` is the object whose own fields a table holds; `counted` says that nothing else tells of
 -- new entries.
 function Walk:note(kind, of, copy, ignored, owner, counted)
   local count, exact = 0, {}
   for key, value in next, copy do
     count = count + 1
-    -- 3 and 3.0 are equal, but promote differently.
-    if math.tointeger(value) then exact[key] = math.type(value) end
+    if math.tointeger(value) then exact[key] = exact_type(value) end
   end
   local record = {
     kind = kind, of = of, copy = copy, count = count, exact = exact, ignored = ignored,
-    owner = owner, counted = counted,
+    owner = owner, counted = counted, metatable = counted and raw_metatable(of),
   }
   table.insert(self.records, record)
   self.by[kind][of] = record
@@ -265,7 +270,7 @@ end
 ---------------------------------------------------------------- comparing
 
 local function same(a, b)
-  return (rawequal(a, b) or a ~= a and b ~= b) and math.type(a) == math.type(b)
+  return (rawequal(a, b) or a ~= a and b ~= b) and exact_type(a) == exact_type(b)
 end
 
 local compare = {}
@@ -283,8 +288,9 @@ function compare.table(record)
     end
   end
   for key, number in next, record.exact do
-    if number_type(rawget(record.of, key)) ~= number then return key end
+    if exact_type(rawget(record.of, key)) ~= number then return key end
   end
+  if record.counted and raw_metatable(record.of) ~= record.metatable then return metatable end
   if count == record.count then return nil end
   for key in next, copy do
     if rawget(record.of, key) == nil then return key end
@@ -400,6 +406,7 @@ function snapshot.describe(record, key)
     return text:format(name, info.short_src, info.linedefined)
   end
   if record.kind == "globals" then return ("the global '%s'"):format(key) end
+  if key == metatable then return "the metatable of a table" end
   local object = record.owner or record.of
   local class, name = Object.class_of(object), tostring(rawget(object, "name") or "an object")
   if class then return ("the field '%s' of %s (%s)"):format(key, name, class.__name) end
