@@ -50,7 +50,8 @@ static int contiguous(lua_State *L) {
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "contiguous");
 }
 
-/** types_text{t, ...}: "float32[32, 72];int32[32]", the same for tensors that are treated alike. */
+/** types_text{t, ...}: "float32[32, 72];int32[32]", the same for tensors that are treated alike; nil
+ * where one has been closed. */
 static int types_text(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -60,8 +61,10 @@ static int types_text(lua_State *L) {
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, i);
     const cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, -1);
-    if (!tensor || !tensor->node)
+    if (!tensor)
       return cusp_lua_error(L, "types_text: expected tensors, got %s", cusp_lua_got(L, -1));
+    if (!tensor->node)
+      return 0;
     const cusp_type *type = &tensor->node->type;
     lua_pop(L, 1);
     luaL_addstring(&text, i > 1 ? ";" : "");

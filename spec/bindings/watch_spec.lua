@@ -110,6 +110,12 @@ describe("engine.types_text", function()
       engine.types_text{cusp.ones{2, 3}, engine.tensor(1, {dtype = "int32"})})
     assert.are.equal("", engine.types_text{})
     assert.is_false(pcall(engine.types_text, {1}))
+    local closed
+    do
+      local open <close> = cusp.ones{2}
+      closed = open
+    end
+    assert.is_nil(engine.types_text{cusp.ones{2}, closed})
   end)
 end)
 

@@ -230,6 +230,18 @@ describe("wrong input", function()
     end)
   end
 
+  for method, rest in pairs{train_on_batch = {}, test_on_batch = {}, predict_on_batch = {},
+    predict = {{verbose = 0}}} do
+    refuses("a closed tensor, by " .. method, function()
+      local model, closed = new_model(), nil
+      do
+        local open <close> = x + 0
+        closed = open
+      end
+      model[method](model, closed, method:find "^t" and ids or table.unpack(rest))
+    end, method, "x is a tensor that has been closed")
+  end
+
   refuses("fit before compile", function()
     cusp.Sequential{layers.Dense(1)}:fit{x, y}
   end, "fit", "compiled")

@@ -136,14 +136,14 @@ end
 --- Calls a model; `__call` of the library's classes of models.
 function repeated.call(model, inputs, ...)
   local tensors, names = tensors_of(inputs)
-  if not tensors or not is_inference(...) or not is_alone() then
+  local types = tensors and engine.types_text(tensors)
+  if not types or not is_inference(...) or not is_alone() then
     return calling.call(model, inputs, ...)
   end
   local own = model.__own
   own.calls = own.calls or new_calls(model)
   local calls = own.calls
-  local key = ("%d|%s|%d|%s"):format(calls.captured:state(), names, select("#", ...),
-    engine.types_text(tensors))
+  local key = ("%d|%s|%d|%s"):format(calls.captured:state(), names, select("#", ...), types)
   local entry = calls.plans:find(key)
   if entry then return run_plan(entry, tensors) end
   local count = calls.counts[key]

@@ -24,6 +24,9 @@ local function to_tensor(owner, name, value)
     if engine.is_variable(value) then value = value.value
     elseif not engine.is_tensor(value) then errors.raise("%s: %s should be a tensor, got %s", owner,
       name, errors.describe(value)) end
+    if not engine.types_text{value} then
+      errors.raise("%s: %s is a tensor that has been closed", owner, name)
+    end
   elseif structure.is_container(value) then
     value = engine.tensor(value)
   else
@@ -199,10 +202,10 @@ local known_x, known_y = {by_types = {}, count = 0}, {by_types = {}, count = 0}
 -- What is found of tensors depends on their types alone, but for float64, which may be converted.
 local function take_known(owner, given, tensors, known)
   local types = engine.types_text(tensors)
-  local flat = known.by_types[types]
+  local flat = types and known.by_types[types]
   if not flat then
     flat = take_apart(owner, given)
-    if types:find("float64", 1, true) then return flat end
+    if not types or types:find("float64", 1, true) then return flat end
     if known.count == most_known then known.by_types, known.count = {}, 0 end
     known.by_types[types], known.count = flat, known.count + 1
     tensors, flat.tensors = flat.tensors, nil
