@@ -233,13 +233,24 @@ describe("wrong input", function()
   for method, rest in pairs{train_on_batch = {}, test_on_batch = {}, predict_on_batch = {},
     predict = {{verbose = 0}}} do
     refuses("a closed tensor, by " .. method, function()
-      local model, closed = new_model(), nil
+      local model = new_model()
+      local closed
       do
         local open <close> = x + 0
         closed = open
       end
       model[method](model, closed, method:find "^t" and ids or table.unpack(rest))
     end, method, "x is a tensor that has been closed")
+  end
+
+  for i, eagerly in ipairs{false, true} do
+    refuses("a predict_step that returns no tensors, " .. i, function()
+      local Counting = cusp.Model:extend "Counting"
+      function Counting.predict_step() return 3 end
+      local model = Counting()
+      model.run_eagerly = eagerly
+      model:predict{x, verbose = 0}
+    end, "predict_step: it should return tensors, got number 3")
   end
 
   refuses("fit before compile", function()

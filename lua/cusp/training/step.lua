@@ -160,6 +160,17 @@ local function placeholders(trace, types)
   return tensors
 end
 
+-- What a predict_step returned, which may be the program's, as a list.
+local function outputs_of(result)
+  local outputs = structure.flatten(result)
+  for _, output in ipairs(outputs) do
+    if type(output) ~= "userdata" then
+      errors.raise("predict_step: it should return tensors, got %s", errors.describe(output))
+    end
+  end
+  return outputs
+end
+
 local function trace_step(trace, self, form, types)
   local batch = data.pack(form, placeholders(trace, types))
   local result = self.model[self.method](self.model, batch)
@@ -168,7 +179,7 @@ local function trace_step(trace, self, form, types)
     self.captures:warn_of_truths(trace:unused_truths{})
     return {run = trace:compile{}, report = report}
   end
-  local outputs = structure.flatten(result)
+  local outputs = outputs_of(result)
   local plan = {form = structure.map(result, function() return true end), types = {}}
   for i, output in ipairs(outputs) do
     plan.types[i] = {shape = output.shape, dtype = output.dtype}
@@ -226,7 +237,7 @@ local function run_step(self, batch)
     or {form = batch.form, key = batch.key, types = types_of(batch.tensors)}
   local result = self.model[self.method](self.model, data.pack(batch.form, batch.tensors))
   if self.method == "predict_step" then
-    local flat = structure.flatten(result)
+    local flat = outputs_of(result)
     engine.evaluate(flat)
     return flat, structure.map(result, function() return true end)
   end
