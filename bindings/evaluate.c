@@ -50,8 +50,8 @@ static int contiguous(lua_State *L) {
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "contiguous");
 }
 
-/** types_text{t, ...}: "float32[32, 72];int32[32]", the same for tensors that are treated alike; nil
- * where one has been closed. */
+/** types_text{t, ...}: "float32[32, 72];int32[32]", the same for tensors that are treated alike;
+ * nil where one has been closed. */
 static int types_text(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
