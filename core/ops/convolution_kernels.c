@@ -161,11 +161,30 @@ typedef struct onednn_state {
   size_t own_workspace; /* of oneDNN; behind it there is room for a scaled kernel */
 } onednn_state;
 
+/** Whether a window is longer than the image, for which oneDNN has no fast depthwise gradient, and
+ * of bfloat16 at strides a wrong one: it adds what lies in memory. */
+static bool exceeds_image(const cusp_windows *w) {
+  for (int axis = 0; axis < CUSP_WINDOW_AXES; axis++)
+    if ((w->size[axis] - 1) * w->dilation[axis] >= w->input[axis])
+      return true;
+  return false;
+}
+
+static bool is_mistaken(const cusp_call *call) {
+  if (cusp_face_of(call) != CUSP_CONVOLUTION_KERNEL_GRADIENT ||
+      call->inputs[0].dtype != CUSP_BFLOAT16)
+    return false;
+  const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_KERNEL_GRADIENT);
+  const int64_t *stride = c.windows.stride;
+  return exceeds_image(&c.windows) && (stride[0] > 1 || stride[1] > 1 || stride[2] > 1);
+}
+
 static bool can_run_onednn(const cusp_call *call) {
   const cusp_dtype dtype = call->inputs[0].dtype;
   return (dtype == CUSP_FLOAT32 || (dtype == CUSP_BFLOAT16 && cusp_tiles_present())) &&
          cusp_array_count(&call->inputs[0]) > 0 && cusp_array_count(&call->inputs[1]) > 0 &&
-         cusp_array_count(&call->outputs[0]) > 0 && cusp_onednn_load() != NULL;
+         cusp_array_count(&call->outputs[0]) > 0 && !is_mistaken(call) &&
+         cusp_onednn_load() != NULL;
 }
 
 /* more than oneDNN takes for a convolution; it raises what ends the program without it */
@@ -294,14 +313,6 @@ static cusp_status run_products(cusp_call *call) {
 }
 
 /* ------------------------------------------------------------------ own depthwise */
-
-/** Whether a window is longer than the image, for which oneDNN has no fast gradient. */
-static bool exceeds_image(const cusp_windows *w) {
-  for (int axis = 0; axis < CUSP_WINDOW_AXES; axis++)
-    if ((w->size[axis] - 1) * w->dilation[axis] >= w->input[axis])
-      return true;
-  return false;
-}
 
 static bool can_run_depthwise(const cusp_call *call) {
   if (cusp_face_of(call) != CUSP_CONVOLUTION_KERNEL_GRADIENT ||
