@@ -248,14 +248,21 @@ static const char *message_in_place(lua_State *L) {
   return lua_tostring(L, -1);
 }
 
+static const char *advice_on(cusp_status status, const char *function) {
+  if (status != CUSP_ETRACED)
+    return "";
+  if (function && strcmp(function, "comparison") == 0)
+    return " (compile{run_eagerly = true} runs it as ordinary Lua; cusp.ops.where and "
+           "cusp.ops.cond choose inside a trace, by cusp.ops.less(a, b) and the like)";
+  return " (compile{run_eagerly = true} runs it as ordinary Lua; cusp.ops.where and "
+         "cusp.ops.cond choose inside a trace)";
+}
+
 int cusp_lua_raise(lua_State *L, cusp_status status, const char *function) {
   if (status == CUSP_EINTERRUPT)
     return raise_interrupt(L);
   const char *message = message_in_place(L);
-  const char *advice = status == CUSP_ETRACED
-                           ? " (compile{run_eagerly = true} runs it as ordinary Lua; "
-                             "cusp.ops.where and cusp.ops.cond choose inside a trace)"
-                           : "";
+  const char *advice = advice_on(status, function);
   if (function) {
     const char *called = find_called(L);
     message = without_rows(without_name(message, function));
