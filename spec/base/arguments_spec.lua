@@ -64,12 +64,22 @@ describe("arguments.bind", function()
     assert.same({1, "same", {1, 2}, 0.5, true}, {f(1)})
   end)
 
+  it("say how a table of data at the end becomes an argument", function()
+    local f = arguments.binder("map", "f, xs, unroll: bool = false")
+    local advice = "map: unknown argument 'rows'; a table that is the argument 'xs' has {} behind it"
+    assert.matches(advice, message(f, print, {rows = 3}), 1, true)
+    assert.matches("'rows'$", message(f, print, {rows = 3, unroll = true}))
+    assert.matches("'rows'$", message(f, print, 1, {rows = 3}))
+    assert.matches("did you mean 'unroll'", message(f, print, {unrol = true}))
+    assert.same({print, {rows = 3}, false}, {f(print, {rows = 3}, {})})
+  end)
+
   it("gives more than six by name", function()
     local seven = "a, b?, c?, d?, e?, f?, g: int = 7"
     local named = arguments.named_binder("f", seven)
     assert.same({a = 1, c = 3, g = 7}, named(1, {c = 3}))
     assert.same({a = 1, b = 2, g = 8}, arguments.bind_named("f", seven, nil, 1, 2, {g = 8}))
-    assert.matches("f: unknown argument 'h'", message(named, 1, {h = 1}))
+    assert.matches("f: unknown argument 'h'$", message(named, 1, {h = 1}))
     assert.matches("f: argument 'g' should be an integer", message(named, 1, {g = "x"}))
     assert.matches("f: 7 results by position", message(arguments.binder, "f", seven))
     assert.matches("f: 7 results by position", message(arguments.bind, "f", seven, nil, 1))
