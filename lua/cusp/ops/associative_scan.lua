@@ -31,10 +31,11 @@ end
 -- The function as one of two lists of tensors.
 local function joining(f, form)
   return function(a, b)
-    local own, results = loops.take_apart{n = 1,
-      (f(structure.pack(form, a), structure.pack(form, b)))}
+    local result = f(structure.pack(form, a), structure.pack(form, b))
+    local own, results = loops.take_apart{n = 1, result}
     if #results ~= #a or not loops.same_form(own, (loops.take_apart{n = 1, form})) then
-      errors.raise "associative_scan: the function should return the structure of its arguments"
+      errors.raise("associative_scan: the function should return the structure of its arguments, "
+        .. "it returned %s", errors.describe(result))
     end
     for i, value in ipairs(results) do
       results[i] = define.tensor(value)
