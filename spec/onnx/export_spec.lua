@@ -270,6 +270,9 @@ describe("cusp.onnx.export", function()
     fails('"openvino" cannot be written.*which OpenVINO reads', "/m", {format = "openvino"})
     fails("model:export_c writes .c files", "/m.c")
     fails("model:save writes .keras files", "/m.keras")
+    fails("model:save_weights writes .weights.h5 files", "/m.weights.h5")
+    fails("argument 'opset_version' should be an integer between 13 and 22", "/m.onnx",
+      {opset_version = 12})
     fails('expected a name that ends in .onnx, or format = "onnx"', "/folder")
     fails("argument 'format' should be one of \"tf_saved_model\", \"onnx\"", "/m.onnx",
       {format = "pickle"})

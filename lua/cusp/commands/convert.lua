@@ -36,6 +36,11 @@ local function check_generation(given, format)
   if given["weights-only"] and format ~= "h5" then
     errors.raise "--weights-only is for a .h5 file, which may hold a whole model"
   end
+  for _, name in ipairs{"keras2", "keras3"} do
+    if given[name] and (format == "onnx" or format == "c") then
+      errors.raise("--%s: a .%s file has no form of Keras's", name, format)
+    end
+  end
   for _, row in ipairs{{"main", "c"}, {"int8", "c"}, {"opset", "onnx"},
     {"external-data", "onnx"}} do
     if given[row[1]] and format ~= row[2] then
@@ -222,7 +227,7 @@ return {
     {"keras2", "flag", about = "as tf.keras 2 reads it"},
     {"keras3", "flag", about = "as Keras 3 reads it"},
     {"weights-only", "flag", about = "a .h5 file of weights alone, in tf.keras 2's layout"},
-    {"opset", "integer", value = "N",
+    {"opset", "integer", value = "N", min = 13, max = 22,
       about = "version of the operators of an .onnx file, 13 to 22 (17)"},
     {"external-data", "flag", about = "an .onnx file with its weights in B.data beside it"},
     {"main", "flag", about = "a .c file that is a program: --self-test, or numbers on stdin"},

@@ -16,7 +16,8 @@ local ways = {
 local endings = {onnx = "onnx", tflite = "litert", litert = "litert", pb = "tf_saved_model",
   xml = "openvino", bin = "openvino", pt2 = "torch"}
 
-local methods = {c = "export_c", keras = "save", h5 = "save", hdf5 = "save"}
+local methods = {c = "export_c", keras = "save", h5 = "save", hdf5 = "save",
+  ["weights.h5"] = "save_weights"}
 
 local function refuse(path, format)
   errors.raise('export: %s: format "%s" cannot be written, only "onnx"; %s', path, format,
@@ -28,6 +29,7 @@ local function check_format(path, format)
   format = format or endings[ending]
   if format == "onnx" then return end
   if format then refuse(path, format) end
+  if plain.lower(path):find "%.weights%.h5$" then ending = "weights.h5" end
   if methods[ending] then
     errors.raise('export: %s: expected a name that ends in .onnx; model:%s writes .%s files', path,
       methods[ending], ending)

@@ -372,7 +372,8 @@ local bind_export = arguments.named_binder("export", {
   {"format", "choice", optional = true,
     choices = {"tf_saved_model", "onnx", "openvino", "litert", "torch"}},
   {"verbose", "boolean", optional = true}, {"input_signature", "any", optional = true},
-  {"opset_version", "integer", optional = true}, {"opset", "integer", default = 17},
+  {"opset_version", "integer", optional = true, min = 13, max = 22},
+  {"opset", "integer", default = 17, min = 13, max = 22},
   {"external_data", "boolean", optional = true},
 }, false)
 

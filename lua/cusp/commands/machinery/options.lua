@@ -19,14 +19,21 @@ local function find(command, word)
     errors.suggestion(word, names), command.name)
 end
 
+local function limits_of(option)
+  if option.max then
+    return (" from %s to %s"):format(plain.tostring(option.min), plain.tostring(option.max))
+  end
+  return option.min and (" of at least %s"):format(plain.tostring(option.min)) or ""
+end
+
 local function to_number(option, text)
   local number = plain.tonumber(text)
   local is_integer = option[2] == "integer"
   if is_integer then number = math.tointeger(number) end
-  if not number or number ~= number or option.min and number < option.min then
+  if not number or number ~= number or option.min and number < option.min
+    or option.max and number > option.max then
     errors.raise("--%s: expected %s%s, got '%s'", option[1],
-      is_integer and "an integer" or "a number",
-      option.min and (" of at least %s"):format(plain.tostring(option.min)) or "", text)
+      is_integer and "an integer" or "a number", limits_of(option), text)
   end
   return number
 end
