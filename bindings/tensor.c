@@ -459,7 +459,10 @@ static int tensor_index(lua_State *L) {
   int exact = 0;
   lua_Integer i = lua_type(L, 2) == LUA_TNUMBER ? lua_tointegerx(L, 2, &exact) : 0;
   if (!exact)
-    return cusp_lua_error(L, "t[i]: expected an integer, got %s", cusp_lua_got(L, 2));
+    return cusp_lua_error(L,
+                          "t[i]: expected an integer or a mask, got %s; ranges and new axes are "
+                          "t:slice's, as in t:slice{{1, 2}, cusp.newaxis}",
+                          cusp_lua_got(L, 2));
   return push_row(L, node, i);
 }
 

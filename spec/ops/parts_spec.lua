@@ -53,6 +53,8 @@ describe("slice", function()
     local many = {}
     for i = 1, 40 do many[i] = cusp.newaxis end
     assert.error_matches(function() x:slice(many) end, "40 new axes were given")
+    assert.error_matches(function() return x[cusp.newaxis] end,
+      "expected an integer or a mask, got .*t:slice{{1, 2}, cusp.newaxis}")
   end)
 end)
 

@@ -71,7 +71,8 @@ methods.engine = {
   slice = {owner = "tensor", signature = "tensor:slice{{first, last, step}, ...}",
     text = "A part of the tensor: for each axis {first, last} or {first, last, step}, from 1 and "
       .. "inclusive; -1 is the last; {} is the whole axis; a number takes one index and drops the "
-      .. "axis. Axes that are left out are whole.",
+      .. "axis; cusp.newaxis is a new axis of size 1; \"...\" stands for the axes that are not "
+      .. "mentioned. Axes that are left out at the end are whole.",
     example = "local t = cusp.tensor{{1, 2, 3}, {4, 5, 6}}\n"
       .. "print(t:slice{{}, {2, -1}}:tolist()[1][1]) --> 2"},
   assign = {owner = "variable", signature = "variable:assign(value)",
