@@ -65,12 +65,15 @@ describe("arguments.bind", function()
   end)
 
   it("say how a table of data at the end becomes an argument", function()
-    local f = arguments.binder("map", "f, xs, unroll: bool = false")
+    local f = arguments.binder("map", "f: any, xs: any, unroll: bool = false")
     local advice = "map: unknown argument 'rows'; a table that is the argument 'xs' has {} behind it"
     assert.matches(advice, message(f, print, {rows = 3}), 1, true)
     assert.matches("'rows'$", message(f, print, {rows = 3, unroll = true}))
     assert.matches("'rows'$", message(f, print, 1, {rows = 3}))
     assert.matches("did you mean 'unroll'", message(f, print, {unrol = true}))
+    local scan = arguments.binder("scan", "f: any, init: any, xs: any = nil, reverse: bool = false")
+    assert.matches("'xs' has {} behind it", message(scan, print, 0, {rows = 3}), 1, true)
+    assert.matches("'rows'$", message(scan, 1, 0, {rows = 3}))
     assert.same({print, {rows = 3}, false}, {f(print, {rows = 3}, {})})
   end)
 

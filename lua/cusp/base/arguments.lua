@@ -465,25 +465,30 @@ local function list_at_of(parsed, first_list)
   return parsed.list_at
 end
 
+-- Whether the next argument may be a table: what the function among the values runs over.
+local function wants_data(parameter, values, n)
+  return parameter and parameter[2] == "any"
+    and (type(values[1]) == "function" or type(values[n]) == "function")
+end
+
 -- What helps with an unknown keyword: a table of data at the end was taken for arguments by name.
-local function advice_on(key, parsed, n, keywords)
+local function advice_on(key, parsed, values, n, keywords)
   local near = errors.suggestion(key, parsed.index)
-  local missing = parsed[n + 1]
-  if near ~= "" or n == 0 or not missing or missing.default ~= nil or missing.optional then
-    return near
-  end
+  if near ~= "" or not wants_data(parsed[n + 1], values, n) then return near end
   for name in next, keywords do
     if parsed.index[name] then return near end
   end
+  local name = parsed[n + 1][1]
   return ("; a table that is the argument '%s' has {} behind it, or its name: {%s = {...}}"):format(
-    missing[1], missing[1])
+    name, name)
 end
 
 local function place_keywords(name, parsed, values, n, keywords)
   for key, value in next, keywords do
     local position = parsed.index[key]
     if not position then
-      errors.raise("%s: unknown argument '%s'%s", name, key, advice_on(key, parsed, n, keywords))
+      errors.raise("%s: unknown argument '%s'%s", name, key, advice_on(key, parsed, values, n,
+        keywords))
     end
     if position <= n and values[position] ~= nil then
       errors.raise("%s: argument '%s' is given twice, by position and by name", name, key)
