@@ -36,6 +36,12 @@ describe("help", function()
     has(helped(cusp.ops.relu), "ops.relu(x)")
   end)
 
+  it("describes the constants of the library", function()
+    has(helped "newaxis", "a new axis of size 1")
+    has(helped "cusp.null", "Python's None")
+    has(helped "cusp.None", "size of an axis that is not known")
+  end)
+
   it("describes methods", function()
     has(helped "model:fit", "model:fit(x = nil, y = nil, batch_size = nil,", "Trains the model.")
     has(helped "Model.fit", "Trains the model.")

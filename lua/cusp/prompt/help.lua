@@ -9,8 +9,10 @@ local inspect = require "cusp.base.inspect"
 local layout = require "cusp.prompt.layout"
 local lookup = require "cusp.prompt.lookup"
 local methods = require "cusp.prompt.methods"
+local null = require "cusp.base.null"
 local parameters = require "cusp.prompt.parameters"
 local plain = require "cusp.base.plain"
+local shape = require "cusp.base.shape"
 
 local help = {parameters = parameters.of}
 
@@ -141,7 +143,14 @@ local function print_tensor(value)
   if what == "variable" then print "Set it by v:assign(value), v:assign_add(value)." end
 end
 
+local constants = {
+  [null] = "cusp.null: Python's None, where nil would mean a default, and in files; under the name "
+    .. "cusp.newaxis, a new axis of size 1 in x:slice{...}.",
+  [shape.None] = "cusp.None: the size of an axis that is not known yet, as of a batch.",
+}
+
 local function print_value(value, path)
+  if constants[value] then return layout.print_wrapped(constants[value], 0) end
   if parameters.is_class(value) then return print_class(value, path) end
   if type(value) == "function" then return print_function(value, path) end
   local meta = debug.getmetatable(value)
