@@ -224,8 +224,8 @@ return {
   options = {
     {"model", "text", value = "FILE", about = "the model that the weights of A are for"},
     {"force", "flag", about = "write B although it lacks something that A has"},
-    {"keras2", "flag", about = "as tf.keras 2 reads it"},
-    {"keras3", "flag", about = "as Keras 3 reads it"},
+    {"keras2", "flag", about = "a .json or .yaml file as tf.keras 2 reads it"},
+    {"keras3", "flag", about = "a .json or .yaml file as Keras 3 reads it"},
     {"weights-only", "flag", about = "a .h5 file of weights alone, in tf.keras 2's layout"},
     {"opset", "integer", value = "N", min = 13, max = 22,
       about = "version of the operators of an .onnx file, 13 to 22 (17)"},
