@@ -237,8 +237,8 @@ local function add_top()
   add_named(cusp.display, "clear", "cusp.display.")
   add_text("`cusp.time()` counts seconds. `cusp.set_num_threads(n)` and `cusp.get_num_threads()` "
     .. "are about the engine's threads. `cusp.None` is a size not known, `cusp.null` Python's "
-    .. "None, in files and where nil would mean a default; in `t:slice{...}`, `cusp.newaxis` makes a "
-    .. "new axis.")
+    .. "None, in files and where nil would mean a default; in `t:slice{...}`, `cusp.newaxis` makes "
+    .. "a new axis.")
 end
 
 local function add_models()

@@ -66,7 +66,7 @@ describe("arguments.bind", function()
 
   it("say how a table of data at the end becomes an argument", function()
     local f = arguments.binder("map", "f: any, xs: any, unroll: bool = false")
-    local advice = "map: unknown argument 'rows'; a table that is the argument 'xs' has {} behind it"
+    local advice = "unknown argument 'rows'; a table that is the argument 'xs' has {} behind it"
     assert.matches(advice, message(f, print, {rows = 3}), 1, true)
     assert.matches("'rows'$", message(f, print, {rows = 3, unroll = true}))
     assert.matches("'rows'$", message(f, print, 1, {rows = 3}))

@@ -103,7 +103,7 @@ describe("associative_scan", function()
       return tostring(text)
     end
     local x = cusp.ones{4, 2}
-    assert.matches("the structure of its arguments, it returned nil", message(function() end, x), 1, true)
+    assert.matches("of its arguments, it returned nil", message(function() end, x), 1, true)
     assert.matches("for float32 [2, 2] it returned float32 []",
       message(function(a) return a:sum() end, x), 1, true)
     assert.matches("it returned float32 [2]",
