@@ -405,7 +405,8 @@ local bind = arguments.binder("onnx.export",
 local function check_model(model)
   local ok, inputs = engine.attempt(function() return model.inputs and model.input end)
   if ok and inputs then return end
-  errors.raise("onnx.export: expected a functional or sequential model with known inputs, got %s",
+  errors.raise("onnx.export: expected a functional or sequential model with known inputs, got %s; "
+    .. "with x = cusp.Input{...}, cusp.Model{x, model(x)} makes one of any model",
     errors.describe(model))
 end
 
