@@ -32,17 +32,6 @@ static cusp_status arrays_read(cusp_reader *reader, const int64_t *rows, int64_t
   return CUSP_OK;
 }
 
-static cusp_status keep_array(cusp_array *kept, const cusp_array *array) {
-  if (cusp_array_is_contiguous(array) && array->storage) {
-    *kept = *array;
-    cusp_storage_retain(array->storage);
-    return CUSP_OK;
-  }
-  CUSP_TRY(cusp_array_new(kept, array->dtype, &array->shape));
-  cusp_array_copy(kept, array);
-  return CUSP_OK;
-}
-
 static cusp_shape row_shape(const cusp_shape *shape) {
   cusp_shape row = {.ndim = shape->ndim - 1};
   memcpy(row.size, shape->size + 1, (size_t)row.ndim * sizeof *row.size);
@@ -61,7 +50,7 @@ static cusp_status fill_arrays(memory_reader *self, const cusp_array *arrays) {
                        (long long)arrays[k].shape.size[0], (long long)arrays[0].shape.size[0]);
     cusp_shape row = row_shape(&arrays[k].shape);
     CUSP_TRY(cusp_column_set(&base->columns[k], arrays[k].dtype, &row));
-    CUSP_TRY(keep_array(&self->arrays[k], &arrays[k]));
+    CUSP_TRY(cusp_array_keep_contiguous(&self->arrays[k], &arrays[k]));
   }
   return CUSP_OK;
 }

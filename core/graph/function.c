@@ -360,18 +360,9 @@ static void bind_arguments(cusp_function *f, const cusp_array *arguments) {
       f->leaves[i] = arguments[f->sources[i].index];
 }
 
-/* Row-major copies of those that are not. */
-static cusp_status copy_arguments(int count, const cusp_array *arguments, cusp_array *copies) {
-  for (int i = 0; i < count; i++) {
-    if (cusp_array_is_contiguous(&arguments[i])) {
-      copies[i] = arguments[i];
-      if (copies[i].storage)
-        cusp_storage_retain(copies[i].storage);
-      continue;
-    }
-    CUSP_TRY(cusp_array_new(&copies[i], arguments[i].dtype, &arguments[i].shape));
-    cusp_array_copy(&copies[i], &arguments[i]);
-  }
+static cusp_status keep_contiguous(int count, const cusp_array *arrays, cusp_array *kept) {
+  for (int i = 0; i < count; i++)
+    CUSP_TRY(cusp_array_keep_contiguous(&kept[i], &arrays[i]));
   return CUSP_OK;
 }
 
@@ -379,7 +370,7 @@ static cusp_status run_with_copies(cusp_function *f, int count, const cusp_array
                                    cusp_array *results) {
   cusp_array *copies;
   CUSP_TRY(cusp_alloc_zeroed((void **)&copies, (size_t)count * sizeof *copies));
-  cusp_status status = copy_arguments(count, arguments, copies);
+  cusp_status status = keep_contiguous(count, arguments, copies);
   if (status == CUSP_OK) {
     bind_arguments(f, copies);
     status = run_bound(f, results);
@@ -448,18 +439,10 @@ static cusp_status prepare_feeder(feeder *d) {
   CUSP_TRY(cusp_alloc_zeroed((void **)&d->buffers, ((size_t)b->n_arrays + 1) * sizeof *d->buffers));
   CUSP_TRY(
       cusp_alloc_zeroed((void **)&d->step, ((size_t)d->function->n_results + 1) * sizeof *d->step));
-  for (int i = 0; i < b->n_arrays; i++) {
+  for (int i = 0; i < b->n_arrays; i++)
     CUSP_TRY(
         cusp_array_new(&d->buffers[i], b->arrays[i].dtype, &d->function->argument_types[i].shape));
-    if (cusp_array_is_contiguous(&b->arrays[i])) {
-      d->sources[i] = b->arrays[i];
-      cusp_storage_retain(d->sources[i].storage);
-      continue;
-    }
-    CUSP_TRY(cusp_array_new(&d->sources[i], b->arrays[i].dtype, &b->arrays[i].shape));
-    cusp_array_copy(&d->sources[i], &b->arrays[i]);
-  }
-  return CUSP_OK;
+  return keep_contiguous(b->n_arrays, b->arrays, d->sources);
 }
 
 static void free_feeder(feeder *d) {

@@ -92,6 +92,9 @@ void cusp_array_slice(cusp_array *out, const cusp_array *in, const int64_t *star
 
 /** Copies elements between arrays of one shape and dtype, any strides (parallel when large). */
 void cusp_array_copy(const cusp_array *to, const cusp_array *from);
+/** *kept: the array, row-major, with a reference to its storage: itself, or a copy where it lies
+ * otherwise or its memory is lent. Zero on failure. */
+CUSP_NODISCARD cusp_status cusp_array_keep_contiguous(cusp_array *kept, const cusp_array *array);
 
 /**
  * The shared stride logic: drops axes of size 1 and merges axes that are contiguous to each other

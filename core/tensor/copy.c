@@ -226,3 +226,14 @@ void cusp_array_copy(const cusp_array *to, const cusp_array *from) {
   job.ndim = cusp_collapse_axes(job.ndim, job.size, 2, job.strides);
   run_job(&job, count);
 }
+
+cusp_status cusp_array_keep_contiguous(cusp_array *kept, const cusp_array *array) {
+  if (cusp_array_is_contiguous(array) && array->storage) {
+    *kept = *array;
+    cusp_storage_retain(array->storage);
+    return CUSP_OK;
+  }
+  CUSP_TRY(cusp_array_new(kept, array->dtype, &array->shape));
+  cusp_array_copy(kept, array);
+  return CUSP_OK;
+}
