@@ -187,9 +187,8 @@ local function predict_at_once(self, x, batch_size, verbose, steps, callbacks)
     or config.max_steps_per_epoch() then
     return nil
   end
-  local flat = data.flatten("predict", {x = x})
-  local rows = flat.tensors[1].shape[1] or 0
-  if rows == 0 or rows > (batch_size or 32) then return nil end
+  local flat = data.single("predict", {x = x})
+  if flat.rows > (batch_size or 32) then return nil end
   self.stop_predicting = false
   return Step.of(self, "predict_step"):run(flat)
 end
